@@ -1,0 +1,299 @@
+"""Every setting: default, unit, bounds, meaning. `docs/settings.md` is printed from here."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(B|KiB|MiB|GiB|TiB|kB|MB|GB|TB)?", re.ASCII)
+_UNITS = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
+_UNITS |= {"kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+
+
+def parse_size(text: object) -> object:
+    """Bytes from "12MiB", "1.5GB" or a whole number; other types pass through for the type check to refuse."""
+    if not isinstance(text, str):
+        return text
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        raise ValueError("is not a size: write a number and B, KiB, MiB, GiB or TiB, as in 12MiB")
+    return int(float(match[1]) * _UNITS[match[2] or "B"])
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """Host and port of "127.0.0.1:8080" or "[::1]:8080". Raises ValueError when it is neither."""
+    host, colon, port = address.rpartition(":")
+    if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise ValueError("is not an address: write HOST:PORT, as in 127.0.0.1:8080 or [::1]:8080")
+    return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def _check_address(address: str) -> str:
+    split_address(address)
+    return address
+
+
+def _check_url(url: str) -> str:
+    match = re.fullmatch(r"https?://([^/?#@\s]+)/?", url)
+    if match is None:
+        raise ValueError("is not the URL of a server: write http://HOST[:PORT] or https://HOST[:PORT]")
+    return url.removesuffix("/")
+
+
+Size = Annotated[int, BeforeValidator(parse_size), Field(ge=0)]
+Seconds = Annotated[float, Field(ge=0)]
+Address = Annotated[str, BeforeValidator(_check_address)]
+ServerUrl = Annotated[str, BeforeValidator(_check_url)]
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class StoreSettings(_Group):
+    """What is kept, and how much of it."""
+
+    ram: Size = 256 * 2**20
+    """Budget of the RAM store of each worker, in bytes; counts what an entry costs beside its body."""
+    disk: Size = 10 * 2**30
+    """Budget of the disk store of the node, in bytes; 0 keeps everything in RAM."""
+    largest: Size = 8 * 2**30
+    """Bodies larger than this are forwarded and not stored, in bytes."""
+    segment: Annotated[Size, Field(ge=64 * 2**10)] = 2**20
+    """Size of the segments a body is cut in, in bytes."""
+    variants: int = Field(default=32, ge=1)
+    """Stored responses for one cache key (Vary); the oldest goes when one more comes."""
+    queue: Size = 64 * 2**20
+    """Bytes that may wait to be written to disk; beyond it responses are not stored on disk."""
+
+
+class FetchSettings(_Group):
+    """How the next hop is asked."""
+
+    connect_timeout: Seconds = 3.0
+    """Longest wait for the next hop to accept a connection, in seconds."""
+    first_byte_timeout: Seconds = 30.0
+    """Longest wait from the request to the head of the response, in seconds."""
+    between_bytes_timeout: Seconds = 15.0
+    """Longest silence within a response body, in seconds."""
+    connections: int = Field(default=256, ge=1)
+    """Connections to one next hop from one worker; more requests wait for a free one."""
+    keepalive: Seconds = 30.0
+    """How long an idle connection to the next hop is kept, in seconds."""
+    longest_wait: Seconds = 30.0
+    """Longest wait of a collapsed request for the head of another's fetch, in seconds; then it goes forward itself."""
+    uncollapsible: Seconds = 10.0
+    """How long a key whose response could not be stored is remembered as not collapsible, in seconds."""
+    held_in_ram: Size = 8 * 2**20
+    """Bytes of one arriving body held in RAM; what is beyond goes to disk as it comes."""
+
+
+class ServeSettings(_Group):
+    """How clients are answered."""
+
+    head_size: Size = 32 * 2**10
+    """Largest request line, and largest field line, in bytes; more is refused with 400 or 431."""
+    url_length: int = Field(default=8192, ge=64)
+    """Longest request target, in octets; a longer one is refused with 414."""
+    fields: int = Field(default=100, ge=1)
+    """Most field lines of a request; more is refused with 431."""
+    request_body: Size = 0
+    """Largest request body that is forwarded, in bytes; 0 is without limit. A larger one is refused with 413."""
+    idle_timeout: Seconds = 75.0
+    """How long a connection without a request is kept, in seconds."""
+    drain: Seconds = 30.0
+    """Longest wait for requests under way at SIGTERM or SIGINT, in seconds."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses or networks whose X-Forwarded-For and X-Forwarded-Proto are believed, as in "10.0.0.0/8"."""
+    tags_to_clients: bool = False
+    """Whether Surrogate-Key, Cache-Tag and internal fields are sent on. The shield sends them to its edges."""
+
+
+class CodingSettings(_Group):
+    """Content codings made here, once, and stored."""
+
+    codings: tuple[Literal["br", "gzip"], ...] = ("br", "gzip")
+    """Codings that are made, in order of preference; none when empty."""
+    types: tuple[str, ...] = (
+        "text/*",
+        "application/json",
+        "application/*+json",
+        "application/javascript",
+        "application/xml",
+        "application/*+xml",
+        "application/wasm",
+        "application/manifest+json",
+        "application/vnd.ms-fontobject",
+        "font/ttf",
+        "font/otf",
+        "image/svg+xml",
+        "image/x-icon",
+        "image/bmp",
+    )
+    """Media types that are coded; * stands for any run of characters."""
+    smallest: Size = 2**10
+    """Bodies smaller than this are not coded, in bytes."""
+    largest: Size = 16 * 2**20
+    """Bodies larger than this are not coded, in bytes."""
+    br_quality: int = Field(default=5, ge=0, le=11)
+    """Quality of brotli, 0 (fast) to 11 (small)."""
+    gzip_level: int = Field(default=6, ge=1, le=9)
+    """Level of gzip, 1 (fast) to 9 (small)."""
+
+
+class PurgeSettings(_Group):
+    """Signed orders, their log and the feed."""
+
+    keys: str = ""
+    """File of the operators' public keys (JWK set). Empty: operators.jwks in the node's data folder, made at first start."""
+    nodes: str = ""
+    """File of the nodes' public keys (JWK set). Empty: nodes.jwks in the node's data folder."""
+    audience: str = "edgeward"
+    """What the `aud` claim of an order must be."""
+    enrol: Literal["loopback", "never"] = "loopback"
+    """Whether a node that connects from this machine is enrolled with the key that it shows, once per name."""
+    log_at: str = ""
+    """URL of the admin listener that keeps the purge log. Empty: the first shield's host, its port plus 1000."""
+    lag_limit: Seconds = 30.0
+    """How long a worker may be cut off from the log before it stops reusing without validation, in seconds."""
+    heartbeat: Annotated[float, Field(gt=0)] = 2.0
+    """Longest silence of the feed, in seconds."""
+    log_age: Seconds = 30 * 86400.0
+    """Orders older than this are dropped from the log, in seconds."""
+    log_count: int = Field(default=1_000_000, ge=1)
+    """Orders kept in the log at the most."""
+    watermarks: int = Field(default=200_000, ge=16)
+    """Watermarks kept by one worker; beyond it the oldest are folded into one for everything."""
+    targets: int = Field(default=1000, ge=1)
+    """Targets in one order at the most."""
+
+
+class ObserveSettings(_Group):
+    """What is told of the work."""
+
+    access_log: str = ""
+    """File of the access log (JSON lines); "-" is standard error, empty is none."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Level of the program's own log."""
+
+
+class SitePolicy(_Group):
+    """What holds for the requests of one host and path prefix, beside the RFCs. Defaults follow the RFCs alone."""
+
+    host: str = "*"
+    """Host this policy is for; "*" is any, "*.example.com" any below it."""
+    prefix: str = "/"
+    """Path prefix this policy is for; of several that fit, the longest wins, a named host before "*"."""
+    bypass: bool = False
+    """Forward everything, store and reuse nothing."""
+    default_ttl: Seconds | None = None
+    """Freshness lifetime of a response that gives none, in seconds."""
+    min_ttl: Seconds | None = None
+    """Least freshness lifetime of a response that may be stored, in seconds."""
+    max_ttl: Seconds | None = None
+    """Greatest freshness lifetime, in seconds."""
+    status_ttl: dict[int, Seconds] = Field(default_factory=dict)
+    """Freshness lifetime by status where the response gives none, in seconds, as in {404 = 10}."""
+    query: Literal["keep", "ignore"] = "keep"
+    """Whether the query is part of the cache key."""
+    query_only: tuple[str, ...] = ()
+    """Query parameters that are part of the cache key; all others are left out. Empty: all."""
+    query_without: tuple[str, ...] = ()
+    """Query parameters left out of the cache key, as in ["utm_*", "fbclid"]."""
+    query_sorted: bool = False
+    """Whether the order of query parameters is ignored in the cache key."""
+    cookies: tuple[str, ...] = ()
+    """Cookies whose values are part of the cache key."""
+    set_cookie: Literal["strip", "refuse"] = "refuse"
+    """A response with Set-Cookie that is explicitly public: stored without the field, or not stored."""
+
+
+class Settings(_Group):
+    """All settings of one node."""
+
+    tier: Literal["edge", "shield"] = "edge"
+    """Which tier the node is; the command sets it."""
+    name: str = Field(default="", pattern=r"^[A-Za-z0-9._-]{0,64}$")
+    """Name of the node, in Via, Cache-Status and receipts. Empty: the tier and the port, as in edge-8080."""
+    listen: Address = "127.0.0.1:8080"
+    """Address for clients (of a shield: for edges)."""
+    admin: str = ""
+    """Address of the admin listener. Empty: 127.0.0.1, the port of `listen` plus 1000."""
+    data: str = ""
+    """Data folder of the node. Empty: edgeward-data/NAME in the working directory."""
+    workers: int = Field(default=1, ge=1, le=256)
+    """Worker processes on one port."""
+    origin: ServerUrl | None = None
+    """The default origin: scheme, host and port."""
+    shields: tuple[ServerUrl, ...] = ()
+    """Shields that an edge asks, by rendezvous hashing of the cache key."""
+    origins: dict[str, ServerUrl] = Field(default_factory=dict)
+    """Origins by host, as in {"www.example.com" = "http://10.0.0.5"}; others go to `origin`."""
+    origin_host: Literal["client", "origin"] = "client"
+    """The Host sent to the origin: the client's, or the origin's own name."""
+    store: StoreSettings = StoreSettings()
+    fetch: FetchSettings = FetchSettings()
+    serve: ServeSettings = ServeSettings()
+    coding: CodingSettings = CodingSettings()
+    purge: PurgeSettings = PurgeSettings()
+    observe: ObserveSettings = ObserveSettings()
+    sites: tuple[SitePolicy, ...] = ()
+    """Policies by host and path prefix."""
+
+    @model_validator(mode="after")
+    def _check_next_hop(self) -> Settings:
+        if self.tier == "shield" and self.shields:
+            raise ValueError("a shield asks origins: `shields` is for edges")
+        if not (self.origin or self.shields or self.origins):
+            raise ValueError("no next hop: give `origin`, `origins` or, at an edge, `shields`")
+        return self
+
+    @property
+    def node_name(self) -> str:
+        """The name of the node, given or made from tier and port."""
+        return self.name or f"{self.tier}-{split_address(self.listen)[1]}"
+
+    @property
+    def admin_address(self) -> tuple[str, int]:
+        """Host and port of the admin listener, given or made from `listen`."""
+        if self.admin:
+            return split_address(self.admin)
+        return "127.0.0.1", admin_port(split_address(self.listen)[1])
+
+    @property
+    def data_folder(self) -> str:
+        """The data folder, given or made from the node's name."""
+        return self.data or f"edgeward-data/{self.node_name}"
+
+    @property
+    def keeps_log(self) -> bool:
+        """Whether this node keeps the purge log: a shield, or an edge that is alone; not when `log_at` names another."""
+        return not self.purge.log_at and not self.shields
+
+
+def admin_port(port: int) -> int:
+    """The port of the admin listener where none is given: 1000 above, or below when there is none above."""
+    return port + 1000 if port + 1000 <= 65535 else port - 1000
+
+
+def policy_for(sites: tuple[SitePolicy, ...], host: str, path: str) -> SitePolicy:
+    """The policy of a request: a named host before a wildcard before "*", then the longest prefix; else the default."""
+    best, best_rank = _DEFAULT_POLICY, (-1, -1)
+    for site in sites:
+        rank = (_host_rank(site.host, host), len(site.prefix))
+        if rank[0] >= 0 and path.startswith(site.prefix) and rank > best_rank:
+            best, best_rank = site, rank
+    return best
+
+
+_DEFAULT_POLICY = SitePolicy()
+
+
+def _host_rank(pattern: str, host: str) -> int:
+    if pattern == "*":
+        return 0
+    if pattern.startswith("*."):
+        return len(pattern) if host.endswith(pattern[1:]) else -1
+    return 1000 if pattern.lower() == host else -1
