@@ -1,0 +1,1 @@
+"""ASK: one request to the next hop; one fetch for many waiters."""

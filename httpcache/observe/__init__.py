@@ -1,0 +1,1 @@
+"""TELL: metrics, access log, explain."""

@@ -1,0 +1,204 @@
+"""A body on its way in: written once, read by any number of clients while it arrives, each at its own pace."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+from httpcache.fetch.failures import NextHopError
+
+SLICE = 256 * 2**10
+"""Most octets given to a reader at once, in bytes."""
+
+
+class Segments(Protocol):
+    """Where the segments of a body go when RAM is not to hold them."""
+
+    async def write(self, body_id: str, index: int, data: bytes) -> bool:
+        """Keep one segment; False when it could not be kept."""
+        ...
+
+    async def read(self, body_id: str, index: int) -> bytes | None:
+        """One segment, or None when it is lost."""
+        ...
+
+
+class ArrivingBody:
+    """Octets of one response as they come from the next hop.
+
+    At most `held` bytes stand in RAM. While `kept` is true, what is beyond goes to `segments`, and any reader may
+    start at octet 0. Once it is false (not stored, or the segments cannot be written), octets go when every reader
+    has had them, the writer waits for the slowest, and nobody new may join.
+    """
+
+    def __init__(self, body_id: str, length: int | None, segments: Segments, *, size: int, held: int) -> None:
+        self.body_id = body_id
+        self.length = length
+        self.received = 0
+        self.kept = True
+        self.complete = False
+        self.error: NextHopError | None = None
+        self._segments = segments
+        self._size = size
+        self._held = max(held, size)
+        self._ram: dict[int, bytearray] = {}
+        self._spilled: set[int] = set()
+        self._dropped_below = 0
+        self._readers: dict[int, int] = {}
+        self._moved = asyncio.Event()
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will come."""
+        return self.complete or self.error is not None
+
+    @property
+    def may_be_joined(self) -> bool:
+        """Whether a reader that starts at octet 0 would get everything."""
+        return self.error is None and self._dropped_below == 0
+
+    @property
+    def spilled(self) -> bool:
+        """Whether any segment stands outside RAM."""
+        return bool(self._spilled)
+
+    def whole(self) -> bytes | None:
+        """The whole body, when it is complete and stands in RAM."""
+        if not self.complete or self._spilled or self._dropped_below:
+            return None
+        return b"".join(bytes(self._ram[index]) for index in sorted(self._ram))
+
+    def stop_keeping(self) -> None:
+        """From here on, octets serve only those who read already."""
+        self.kept = False
+        self._drop_what_all_have_read()
+
+    async def write(self, data: bytes) -> None:
+        """Take the next octets; waits while RAM is full and nothing can leave it."""
+        view = memoryview(data)
+        while view:
+            index, offset = divmod(self.received, self._size)
+            part = view[: self._size - offset]
+            self._ram.setdefault(index, bytearray()).extend(part)
+            self.received += len(part)
+            view = view[len(part) :]
+            self._wake()
+            if len(self._ram) * self._size > self._held:
+                await self._make_room(index)
+
+    async def flush(self) -> bool:
+        """Send every segment to `segments`; False when one could not be kept."""
+        for index in sorted(self._ram):
+            if index not in self._spilled and not await self._spill(index):
+                return False
+        return True
+
+    def finish(self) -> None:
+        """Everything has come."""
+        self.complete = True
+        self.length = self.received
+        self._wake()
+
+    def fail(self, error: NextHopError) -> None:
+        """The next hop broke off: readers get `error` where the octets end."""
+        self.error = error
+        self._wake()
+
+    def read(self, first: int = 0, end: int | None = None) -> Reader:
+        """A reader of octets [first, end); it counts as present from now until it is closed."""
+        return Reader(self, first, end)
+
+    async def next_slice(self, position: int, end: int | None) -> bytes:
+        """The next octets at `position`, waiting for them; empty at the end. Raises NextHopError where it broke off."""
+        while end is None or position < end:
+            if position < self.received:
+                return await self._slice(position, min(end or self.received, self.received))
+            if self.error is not None:
+                raise self.error
+            if self.complete:
+                break
+            await self._moved.wait()
+        return b""
+
+    def place(self, reader: Reader) -> None:
+        """Note that `reader` is there, or how far it has come."""
+        self._readers[id(reader)] = reader.position
+        self._drop_what_all_have_read()
+
+    def leave(self, reader: Reader) -> None:
+        """Note that `reader` has gone."""
+        self._readers.pop(id(reader), None)
+        self._drop_what_all_have_read()
+
+    async def _slice(self, position: int, end: int) -> bytes:
+        index, offset = divmod(position, self._size)
+        stop = min(offset + min(end - position, SLICE), self._size)
+        segment = self._ram.get(index)
+        if segment is not None:
+            return bytes(memoryview(segment)[offset:stop])
+        data = await self._segments.read(self.body_id, index)
+        if data is None:
+            raise NextHopError.lost_segment()
+        return data[offset:stop]
+
+    async def _make_room(self, current: int) -> None:
+        while len(self._ram) * self._size > self._held:
+            if self.kept:
+                oldest = min(self._ram)
+                if oldest == current and len(self._ram[oldest]) < self._size:
+                    return
+                if not await self._spill(oldest):
+                    self.stop_keeping()
+            else:
+                self._drop_what_all_have_read()
+                if len(self._ram) * self._size > self._held and self._readers:
+                    await self._moved.wait()
+
+    async def _spill(self, index: int) -> bool:
+        if not await self._segments.write(self.body_id, index, bytes(self._ram[index])):
+            return False
+        self._spilled.add(index)
+        del self._ram[index]
+        return True
+
+    def _drop_what_all_have_read(self) -> None:
+        if self.kept:
+            return
+        needed = min(self._readers.values(), default=self.received) // self._size
+        for index in [index for index in self._ram if index < needed]:
+            del self._ram[index]
+            self._dropped_below = max(self._dropped_below, index + 1)
+        self._wake()
+
+    def _wake(self) -> None:
+        """Wake everyone who waits now; who waits later waits for the next move."""
+        self._moved.set()
+        self._moved = asyncio.Event()
+
+
+class Reader:
+    """One client's way through an arriving body: an async iterator that must be closed."""
+
+    __slots__ = ("_body", "_end", "position")
+
+    def __init__(self, body: ArrivingBody, first: int, end: int | None) -> None:
+        self._body = body
+        self._end = end
+        self.position = first
+        body.place(self)
+
+    def __aiter__(self) -> Reader:
+        return self
+
+    async def __anext__(self) -> bytes:
+        data = await self._body.next_slice(self.position, self._end)
+        if not data:
+            await self.aclose()
+            raise StopAsyncIteration
+        self.position += len(data)
+        self._body.place(self)
+        return data
+
+    async def aclose(self) -> None:
+        """Leave; octets that were held for this reader only may go."""
+        self._body.leave(self)

@@ -1,0 +1,166 @@
+"""One request to the next hop, over aiohttp's client: pooled, with time limits, nothing followed, nothing decoded."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+import aiohttp
+from multidict import CIMultiDict
+from yarl import URL
+
+from httpcache.fetch.failures import NextHopError
+from httpcache.messages import Fields, RequestHead, ResponseHead
+from httpcache.settings import FetchSettings
+
+READ_SIZE = 256 * 2**10
+"""Most octets taken from a connection at once, in bytes."""
+
+
+@dataclass(slots=True)
+class Reply:
+    """A response whose body is still to be read. Close it, read to the end or not."""
+
+    head: ResponseHead
+    length: int | None
+    server: str
+    _response: aiohttp.ClientResponse
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The octets of the body. Raises NextHopError when it breaks off or falls silent."""
+        try:
+            async for data in self._response.content.iter_chunked(READ_SIZE):
+                yield data
+        except (aiohttp.ClientError, OSError) as error:
+            raise _named(error, started=True) from error
+        except TimeoutError as error:
+            raise NextHopError("connection_read_timeout", 504, "body fell silent") from error
+
+    async def close(self) -> None:
+        """Give the connection back when the body was read to its end; else drop it."""
+        if self._response.content.at_eof():
+            self._response.release()
+        else:
+            self._response.close()
+
+
+class NextHop:
+    """Asks servers by HTTP/1.1."""
+
+    def __init__(self, settings: FetchSettings) -> None:
+        self._settings = settings
+        connector = aiohttp.TCPConnector(
+            limit=0,
+            limit_per_host=settings.connections,
+            keepalive_timeout=settings.keepalive,
+            ttl_dns_cache=60,
+        )
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
+            timeout=aiohttp.ClientTimeout(
+                total=None,
+                sock_connect=settings.connect_timeout or None,
+                sock_read=settings.between_bytes_timeout or None,
+            ),
+            max_line_size=64 * 2**10,
+            max_field_size=64 * 2**10,
+        )
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._session.close()
+
+    async def send(
+        self,
+        request: RequestHead,
+        servers: Sequence[str],
+        body: AsyncIterator[bytes] | None = None,
+        host: str | None = None,
+    ) -> Reply:
+        """Send to the first of `servers` that accepts; `host` replaces the Host field ("" is the server's own).
+
+        Raises NextHopError. A request with a body is not sent twice.
+        """
+        failure = NextHopError("destination_not_found", 502, "no origin for this host")
+        for server in servers:
+            try:
+                return await self._send(request, server, body, host)
+            except NextHopError as error:
+                failure = error
+                if body is not None or error.error not in _TRY_NEXT:
+                    break
+        raise failure
+
+    async def _send(
+        self, request: RequestHead, server: str, body: AsyncIterator[bytes] | None, host: str | None
+    ) -> Reply:
+        fields = CIMultiDict(request.fields.lines)
+        if host is None:
+            fields["Host"] = request.authority
+        elif host:
+            fields["Host"] = host
+        target = server if request.target == "*" else server + request.target
+        limit = self._settings.first_byte_timeout or None
+        try:
+            async with asyncio.timeout(limit if body is None else None):
+                response = await self._session.request(
+                    request.method,
+                    URL(target, encoded=True),
+                    headers=fields,
+                    data=body,
+                    allow_redirects=False,
+                )
+        except aiohttp.ServerTimeoutError as error:
+            raise NextHopError("connection_timeout", 504, "no connection in time") from error
+        except TimeoutError as error:
+            raise NextHopError("http_response_timeout", 504, "no response in time") from error
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise _named(error, started=False) from error
+        head = ResponseHead(response.status, _fields(response.raw_headers), response.reason or "")
+        return Reply(head, _length(response), server, response)
+
+
+_TRY_NEXT = frozenset({"connection_refused", "connection_timeout", "dns_error", "destination_unavailable"})
+
+
+def _fields(raw: Sequence[tuple[bytes, bytes]]) -> Fields:
+    return Fields(
+        (name.decode("ascii", "replace"), value.decode("utf-8", "surrogateescape").strip(" \t"))
+        for name, value in raw
+    )
+
+
+def _length(response: aiohttp.ClientResponse) -> int | None:
+    value = response.headers.get("Content-Length")
+    if value is None or "Transfer-Encoding" in response.headers or not value.isascii() or not value.isdigit():
+        return None
+    return int(value)
+
+
+def _named(error: Exception, *, started: bool) -> NextHopError:
+    """The error of aiohttp's client or of the system, by its name in Proxy-Status."""
+    match error:
+        case aiohttp.SocketTimeoutError() | aiohttp.ServerTimeoutError():
+            return NextHopError("connection_read_timeout", 504, "fell silent")
+        case aiohttp.ClientConnectorDNSError():
+            return NextHopError("dns_error", 502, "name not found")
+        case aiohttp.ClientConnectorCertificateError() | ssl.SSLCertVerificationError():
+            return NextHopError("tls_certificate_error", 502, "certificate not accepted")
+        case aiohttp.ClientConnectorSSLError() | ssl.SSLError():
+            return NextHopError("tls_protocol_error", 502, "no TLS agreed")
+        case aiohttp.ClientConnectorError() | ConnectionRefusedError():
+            return NextHopError("connection_refused", 502, "no connection")
+        case aiohttp.ClientPayloadError():
+            return NextHopError("http_response_incomplete", 502, "body broken off")
+        case aiohttp.ServerDisconnectedError() | ConnectionResetError():
+            where = "body broken off" if started else "closed without a response"
+            return NextHopError("http_response_incomplete", 502, where)
+        case aiohttp.ClientResponseError() | aiohttp.InvalidURL() | ValueError():
+            return NextHopError("http_protocol_error", 502, "not a valid response")
+        case _:
+            return NextHopError("connection_terminated", 502, type(error).__name__)

@@ -1,0 +1,59 @@
+"""What is counted. Every worker counts for itself; the admin listener sums over them."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
+
+REQUESTS = Counter("edgeward_requests", "Requests answered, by how the answer came about.", ["served"])
+RESPONSE_BYTES = Counter(
+    "edgeward_response_bytes", "Octets of bodies sent to clients, by how they came about.", ["served"]
+)
+LATENCY = Histogram(
+    "edgeward_request_seconds",
+    "Seconds from the head of a request to the end of its answer.",
+    ["served"],
+    buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+)
+FETCHES = Counter(
+    "edgeward_next_hop_requests", "Requests sent to the next hop, by what came back.", ["result"]
+)
+FETCHED_BYTES = Counter("edgeward_next_hop_bytes", "Octets of bodies received from the next hop.")
+COLLAPSED = Counter(
+    "edgeward_collapsed", "Requests that waited for another's fetch, by how that ended.", ["outcome"]
+)
+CODED = Counter("edgeward_coded", "Coded forms made, by coding.", ["coding"])
+STORE_FAULTS = Counter(
+    "edgeward_store_faults", "Faults of the stores that cost a slower answer, by kind.", ["kind"]
+)
+STORE_BYTES = Gauge(
+    "edgeward_store_bytes",
+    "Bytes held, by store; RAM counts what entries cost.",
+    ["store"],
+    multiprocess_mode="livesum",
+)
+STORE_RESPONSES = Gauge(
+    "edgeward_store_responses", "Cache keys held in RAM.", ["store"], multiprocess_mode="livesum"
+)
+PURGE_APPLIED = Gauge(
+    "edgeward_purge_applied",
+    "Number of the newest purge order applied, least over workers.",
+    multiprocess_mode="livemin",
+)
+PURGE_LAG = Gauge(
+    "edgeward_purge_lag_seconds",
+    "Seconds since the purge log was last heard, most over workers.",
+    multiprocess_mode="livemax",
+)
+CONNECTIONS = Gauge("edgeward_connections", "Client connections open.", multiprocess_mode="livesum")
+
+
+def exposition(folder: str) -> bytes:
+    """The metrics of all workers that write to `folder`, in Prometheus' text format."""
+    registry = CollectorRegistry()
+    multiprocess.MultiProcessCollector(registry, path=folder)  # type: ignore[no-untyped-call]
+    return generate_latest(registry)
+
+
+def forget_worker(pid: int, folder: str) -> None:
+    """Drop the gauges of a worker process that has ended; its counters stay in the sums."""
+    multiprocess.mark_process_dead(pid, path=folder)  # type: ignore[no-untyped-call]
