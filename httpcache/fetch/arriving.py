@@ -62,9 +62,9 @@ class ArrivingBody:
         """Whether any segment stands outside RAM."""
         return bool(self._spilled)
 
-    def whole(self) -> bytes | None:
-        """The whole body, when it is complete and stands in RAM."""
-        if not self.complete or self._spilled or self._dropped_below:
+    def contents(self) -> bytes | None:
+        """What has arrived so far, when all of it stands in RAM."""
+        if self._spilled or self._dropped_below:
             return None
         return b"".join(bytes(self._ram[index]) for index in sorted(self._ram))
 

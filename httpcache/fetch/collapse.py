@@ -59,10 +59,10 @@ class Collapser(Generic[Landing]):
         """Fetches that requests can join now."""
         return len(self._in_flight)
 
-    def waiting_for(self, key: Hashable) -> int:
-        """Requests that wait for the head of the fetch of `key`."""
-        flight = self._in_flight.get(key)
-        return flight.waiting if flight else 0
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for the head of another's fetch now."""
+        return sum(flight.waiting for flight in self._in_flight.values())
 
     async def join(
         self, key: Hashable, fetch: Callable[[Flight[Landing]], Awaitable[tuple[Outcome, Landing]]]

@@ -149,6 +149,14 @@ class AskAgain:
 ValidationOutcome = Freshened | UseFull | ServeStale | PassFailure | AskAgain
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The request goes no further: the status it gets, and a token that says why."""
+
+    status: int
+    detail: str
+
+
 class Served(StrEnum):
     """How an answer came about: what metrics and the access log count."""
 

@@ -1,0 +1,1 @@
+"""ANSWER: the transaction, bodies, content coding, the server adapter, and the processes of a node."""

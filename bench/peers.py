@@ -1,0 +1,169 @@
+"""The servers that are compared: each started on loopback in a folder of its own, pinned to one core, and ended."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+SERVER_CORE, LOAD_CORE = "0", "1"
+
+NGINX = """
+daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log warn;
+events {{ worker_connections 16384; }}
+http {{
+  access_log {folder}/access.log; proxy_temp_path {folder}/tmp; client_body_temp_path {folder}/body;
+  fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
+  proxy_cache_path {folder}/cache levels=1:2 keys_zone=hot:64m max_size=10g inactive=1h use_temp_path=off;
+  sendfile on; tcp_nopush on; keepalive_requests 1000000000;
+  upstream origin {{ server 127.0.0.1:{origin}; keepalive 64; }}
+  server {{
+    listen 127.0.0.1:{port} backlog=2048;
+    location / {{
+      proxy_pass http://origin; proxy_http_version 1.1; proxy_set_header Connection "";
+      proxy_cache hot; proxy_cache_lock on; proxy_cache_use_stale updating; add_header X-Cache $upstream_cache_status;
+    }}
+  }}
+}}
+"""
+
+VARNISH = 'vcl 4.1;\nbackend default {{ .host = "127.0.0.1"; .port = "{origin}"; }}\n'
+
+
+def free_port() -> int:
+    """A port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    return port if port < 64000 else free_port()
+
+
+def missing_programs() -> list[str]:
+    """The programs that have to be installed first, by their Debian packages."""
+    packages = {"nginx": "nginx-light", "varnishd": "varnish", "wrk": "wrk", "taskset": "util-linux"}
+    return [package for program, package in packages.items() if shutil.which(program, path=_path()) is None]
+
+
+def _path() -> str:
+    return os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
+
+
+@contextlib.contextmanager
+def process(
+    command: list[str], core: str, url: str, folder: Path, name: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a server on one core until the block ends; ready when `url` answers."""
+    environment = {**os.environ, "PATH": _path()}
+    with (folder / f"{name}.out").open("wb") as out:
+        running = subprocess.Popen(
+            ["taskset", "-c", core, *command],
+            stdout=out,
+            stderr=out,
+            env=environment,
+            cwd=folder,
+            start_new_session=True,
+        )
+        try:
+            _wait_for(url, running, folder / f"{name}.out")
+            yield running
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(running.pid, signal.SIGTERM)
+            try:
+                running.wait(10)
+            except subprocess.TimeoutExpired:
+                os.killpg(running.pid, signal.SIGKILL)
+                running.wait()
+
+
+def _wait_for(url: str, running: subprocess.Popen[bytes], out: Path) -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        if running.poll() is not None:
+            raise RuntimeError(f"{running.args} ended at once:\n{out.read_text(errors='replace')[-2000:]}")
+        try:
+            with urllib.request.urlopen(url, timeout=2):
+                return
+        except urllib.error.HTTPError:
+            return
+        except OSError:
+            time.sleep(0.05)
+    raise RuntimeError(f"{url} did not answer in 30 s:\n{out.read_text(errors='replace')[-2000:]}")
+
+
+@contextlib.contextmanager
+def origin(folder: Path) -> Iterator[int]:
+    """The sample origin; its port."""
+    port = free_port()
+    command = [sys.executable, "-m", "edgeward", "origin", "--listen", f"127.0.0.1:{port}"]
+    with process(command, LOAD_CORE, f"http://127.0.0.1:{port}/_count", folder, "origin"):
+        yield port
+
+
+@contextlib.contextmanager
+def nginx(folder: Path, origin_port: int) -> Iterator[int]:
+    """NGINX with proxy_cache, one worker; its port."""
+    port, own = free_port(), folder / "nginx"
+    own.mkdir()
+    own.chmod(0o777)
+    (own / "nginx.conf").write_text(NGINX.format(folder=own, port=port, origin=origin_port))
+    command = ["nginx", "-p", str(own), "-e", str(own / "error.log"), "-c", str(own / "nginx.conf")]
+    with process(command, SERVER_CORE, f"http://127.0.0.1:{port}/", folder, "nginx-peer"):
+        yield port
+
+
+@contextlib.contextmanager
+def varnish(folder: Path, origin_port: int) -> Iterator[int]:
+    """Varnish with its store in RAM, and varnishncsa writing the access log; its port."""
+    port, own = free_port(), folder / "varnish"
+    own.mkdir()
+    vcl = own / "default.vcl"
+    vcl.write_text(VARNISH.format(origin=origin_port))
+    command = [
+        "varnishd",
+        "-F",
+        "-n",
+        str(own / "work"),
+        "-a",
+        f"127.0.0.1:{port}",
+        "-f",
+        str(vcl),
+        "-s",
+        "malloc,512m",
+    ]
+    url = f"http://127.0.0.1:{port}/"
+    log = ["varnishncsa", "-n", str(own / "work"), "-w", str(own / "access.log")]
+    with (
+        process(command, SERVER_CORE, url, folder, "varnish-peer"),
+        process(log, SERVER_CORE, url, folder, "ncsa"),
+    ):
+        yield port
+
+
+@contextlib.contextmanager
+def edgeward(folder: Path, origin_port: int, workers: int = 1) -> Iterator[int]:
+    """One edge in front of the origin; its port."""
+    port = free_port()
+    command = [
+        sys.executable,
+        "-m",
+        "edgeward",
+        "edge",
+        "--listen",
+        f"127.0.0.1:{port}",
+        "--workers",
+        str(workers),
+    ]
+    command += ["--origin", f"http://127.0.0.1:{origin_port}", "--data", str(folder / "edge")]
+    command += ["--access-log", str(folder / "edge-access.log")]
+    with process(command, SERVER_CORE, f"http://127.0.0.1:{port + 1000}/readyz", folder, "edge-peer"):
+        yield port

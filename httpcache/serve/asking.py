@@ -1,0 +1,233 @@
+"""Leads a fetch: asks the next hop, judges what comes, and stores it while those who wait read it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, replace
+
+from httpcache import clock
+from httpcache.fetch.arriving import ArrivingBody
+from httpcache.fetch.collapse import Flight, Outcome
+from httpcache.fetch.failures import NextHopError
+from httpcache.fetch.next_hop import Reply
+from httpcache.messages import Fields, Form, PurgeMark, RequestHead, StoredResponse
+from httpcache.observe import metrics
+from httpcache.rules.cache_key import CacheKey
+from httpcache.rules.decisions import (
+    AskAgain,
+    DoNotStore,
+    Freshened,
+    NotStoredReason,
+    PassFailure,
+    ServeStale,
+    Store,
+    UseFull,
+    Validate,
+)
+from httpcache.rules.forwarding import for_storing, forwarded_request
+from httpcache.rules.storing import decide_storing
+from httpcache.rules.validation import conditions, decide_validation
+from httpcache.serve.landing import Failed, Landed, Passed, Stored
+from httpcache.serve.tier import Tier
+from httpcache.settings import SitePolicy
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked of the next hop on behalf of one request, and what is known when it is asked."""
+
+    request: RequestHead
+    client: str
+    key: CacheKey
+    policy: SitePolicy
+    validate: Validate | None
+    uncollapsed: bool = False
+    """Ask with the client's own conditions and range: nobody shares the answer, and it is not stored."""
+
+
+class Asking:
+    """Asks the next hop for one tier."""
+
+    def __init__(self, tier: Tier) -> None:
+        self._tier = tier
+        self._pumps: set[asyncio.Task[None]] = set()
+
+    async def lead(
+        self, question: Question, flight_key: object, flight: Flight[Landed]
+    ) -> tuple[Outcome, Landed]:
+        """One fetch, up to the head of its response; a body that is stored goes on arriving after that."""
+        tier = self._tier
+        mark, request_time = tier.purges.mark, tier.now()
+        try:
+            reply = await self._send(question, mark, question.validate)
+            response_time = tier.now()
+            if question.validate is not None:
+                outcome = decide_validation(
+                    question.request,
+                    question.validate.stored,
+                    reply.head,
+                    request_time,
+                    response_time,
+                    question.policy,
+                )
+                match outcome:
+                    case Freshened(stored):
+                        await reply.close()
+                        return Outcome.SHARED, self._freshened(stored, mark, flight_key, flight)
+                    case ServeStale():
+                        await reply.close()
+                        return Outcome.FAILED, Failed(None, reply.head)
+                    case AskAgain():
+                        await reply.close()
+                        mark, request_time = tier.purges.mark, tier.now()
+                        reply = await self._send(question, mark, None)
+                        response_time = tier.now()
+                    case UseFull() | PassFailure():
+                        pass
+        except NextHopError as error:
+            return Outcome.FAILED, Failed(error)
+        return self._land(question, reply, (mark, request_time, response_time), flight_key, flight)
+
+    async def _send(self, question: Question, mark: PurgeMark, validate: Validate | None) -> Reply:
+        tier = self._tier
+        request = question.request if question.uncollapsed else for_storing(question.request)
+        return await self.send(request, question.client, question.key.key, mark, validate)
+
+    async def send(
+        self,
+        request: RequestHead,
+        client: str,
+        key: str,
+        mark: PurgeMark,
+        validate: Validate | None = None,
+        content: object = None,
+    ) -> Reply:
+        """Forward a request with what this tier adds. Raises NextHopError."""
+        tier = self._tier
+        forwarded = forwarded_request(request, client, tier.identity, trusts_peer=tier.wiring.trusts_peers)
+        lines = list(conditions(validate.stored)) if validate else []
+        if tier.wiring.sends_mark:
+            lines.append(("Edgeward-Purge-Mark", f"{mark.epoch}.{mark.n}"))
+        forwarded = replace(forwarded, fields=forwarded.fields.adding(*lines))
+        host = "" if tier.settings.origin_host == "origin" and not tier.wiring.sends_mark else None
+        try:
+            reply = await tier.next_hop.send(
+                forwarded, tier.wiring.route.servers(request.authority, key), content, host
+            )
+        except NextHopError as error:
+            metrics.FETCHES.labels(error.error).inc()
+            raise
+        metrics.FETCHES.labels(str(reply.head.status)).inc()
+        return reply
+
+    def _freshened(
+        self, stored: tuple[StoredResponse, ...], mark: PurgeMark, flight_key: object, flight: Flight[Landed]
+    ) -> Stored:
+        """Keep what a 304 freshened: proven good as far as the log had been followed when the question was sent."""
+        fresh = [replace(one, mark=mark) for one in stored]
+        for one in fresh:
+            self._tier.store.keep(one, {})
+        self._tier.collapser.close(flight_key, flight)
+        return Stored(fresh[0], None, 304)
+
+    def _land(
+        self,
+        question: Question,
+        reply: Reply,
+        when: tuple[PurgeMark, float, float],
+        flight_key: object,
+        flight: Flight[Landed],
+    ) -> tuple[Outcome, Landed]:
+        tier, (mark, request_time, response_time) = self._tier, when
+        decision = decide_storing(question.request, reply.head, response_time, question.policy)
+        limit = tier.settings.store.largest
+        if isinstance(decision, Store) and reply.length is not None and reply.length > limit:
+            decision = DoNotStore(NotStoredReason.TOO_LARGE)
+        if isinstance(decision, DoNotStore):
+            return Outcome.NOT_STORABLE, Passed(reply, decision.reason)
+        body_id = tier.store.new_body_id(question.key.key)
+        stored = StoredResponse(
+            key=question.key.key,
+            uri=question.key.uri,
+            status=reply.head.status,
+            reason=reply.head.reason,
+            fields=decision.fields,
+            request_time=request_time,
+            response_time=response_time,
+            selecting=decision.selecting,
+            tags=decision.tags,
+            groups=decision.groups,
+            mark=mark,
+            forms=(Form("", body_id, reply.length),),
+        )
+        arriving = ArrivingBody(
+            body_id,
+            reply.length,
+            tier.store.segments,
+            size=tier.settings.store.segment,
+            held=tier.settings.fetch.held_in_ram,
+        )
+        task = asyncio.get_running_loop().create_task(self._pump(reply, stored, arriving, flight_key, flight))
+        self._pumps.add(task)
+        task.add_done_callback(self._pumps.discard)
+        return Outcome.SHARED, Stored(stored, arriving, reply.head.status)
+
+    async def _pump(
+        self,
+        reply: Reply,
+        stored: StoredResponse,
+        arriving: ArrivingBody,
+        flight_key: object,
+        flight: Flight[Landed],
+    ) -> None:
+        """Move the body from the next hop to those who read it, then into the store if it came whole."""
+        tier = self._tier
+        try:
+            async for data in reply.chunks():
+                metrics.FETCHED_BYTES.inc(len(data))
+                await arriving.write(data)
+                if arriving.kept and arriving.received > tier.settings.store.largest:
+                    arriving.stop_keeping()
+                    tier.collapser.close(flight_key, flight)
+            await self._keep(stored, arriving)
+            arriving.finish()
+        except NextHopError as error:
+            arriving.fail(error)
+            tier.store.segments.discard(arriving.body_id)
+        except Exception:
+            log.exception("storing %s failed", stored.uri)
+            arriving.fail(NextHopError("proxy_internal_error", 502, "storing failed"))
+            tier.store.segments.discard(arriving.body_id)
+            raise
+        finally:
+            tier.collapser.close(flight_key, flight)
+            await reply.close()
+
+    async def _keep(self, stored: StoredResponse, arriving: ArrivingBody) -> None:
+        """Hand a whole body to the store. A store that cannot take it costs a later hit, nothing now."""
+        if not arriving.kept:
+            self._tier.store.segments.discard(arriving.body_id)
+            return
+        length = arriving.received
+        whole = None
+        if arriving.spilled:
+            if not await arriving.flush():
+                self._tier.store.segments.discard(arriving.body_id)
+                return
+        else:
+            whole = arriving.contents()
+        held = ((0, length),) if length else ()
+        complete = replace(stored, forms=(Form("", arriving.body_id, length, held),))
+        self._tier.store.keep(complete, {} if whole is None else {arriving.body_id: whole})
+
+    async def drain(self) -> None:
+        """Wait for the bodies that are still arriving."""
+        if self._pumps:
+            await asyncio.wait(self._pumps)
+
+    def keep_apart(self, key: str) -> None:
+        """Remember that requests for `key` gain nothing by waiting for each other (hit-for-miss)."""
+        self._tier.collapser.keep_apart(key, clock.monotonic() + self._tier.settings.fetch.uncollapsible)

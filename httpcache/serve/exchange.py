@@ -1,0 +1,42 @@
+"""What a server adapter hands to the transaction, and what it gets back. No web framework in sight."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from httpcache.messages import RequestHead, ResponseHead
+from httpcache.rules.decisions import Handling
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """One request as it was received. `client` is the address of the peer; `content` is None when there is no body."""
+
+    head: RequestHead
+    client: str
+    content: AsyncIterator[bytes] | None = None
+
+
+@runtime_checkable
+class Closeable(Protocol):
+    """A body that holds something until it is closed."""
+
+    async def aclose(self) -> None:
+        """Let go."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the client gets. `length` is the number of octets of `body`, None when it is not known beforehand."""
+
+    head: ResponseHead
+    body: bytes | AsyncIterator[bytes]
+    length: int | None
+    handling: Handling
+
+
+class BrokenOff(Exception):
+    """The body cannot be completed: the connection to the client must end before its time, so that it can tell."""

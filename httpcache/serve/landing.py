@@ -1,0 +1,38 @@
+"""How a fetch landed: what its leader and everyone who waited for it get to work with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from httpcache.fetch.arriving import ArrivingBody
+from httpcache.fetch.failures import NextHopError
+from httpcache.fetch.next_hop import Reply
+from httpcache.messages import ResponseHead, StoredResponse
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A response that is being stored, or was freshened (`arriving` is None: its body stands in the store)."""
+
+    stored: StoredResponse
+    arriving: ArrivingBody | None
+    fwd_status: int
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A response that is not stored: only the leader may read it. `detail` says why."""
+
+    reply: Reply
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """No usable response: an error of the next hop, or a response of 5xx for which stale was allowed."""
+
+    error: NextHopError | None
+    head: ResponseHead | None = None
+
+
+Landed = Stored | Passed | Failed

@@ -1,0 +1,139 @@
+"""Requests that are forwarded as they are: other methods, bypassed ones, and those that could not share a fetch."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+from httpcache.fetch.failures import NextHopError
+from httpcache.fetch.next_hop import Reply
+from httpcache.messages import RequestHead
+from httpcache.rules.answers import passed_head
+from httpcache.rules.cache_key import CacheKey, cache_key
+from httpcache.rules.decisions import (
+    Candidate,
+    Forward,
+    ForwardReason,
+    Handling,
+    Served,
+    ServeStale,
+    Validate,
+)
+from httpcache.rules.forwarding import max_forwards_reached
+from httpcache.rules.invalidation import invalidated_groups, invalidated_uris
+from httpcache.rules.validation import decide_failure, freshen_by_head
+from httpcache.serve.answering import Answering
+from httpcache.serve.asking import Asking
+from httpcache.serve.exchange import Answer, Incoming
+from httpcache.serve.landing import Passed
+from httpcache.serve.tier import Tier
+from httpcache.settings import SitePolicy
+
+
+class PassedBody:
+    """The body of a response that nobody else reads: from the next hop to one client, held by nobody."""
+
+    def __init__(self, reply: Reply) -> None:
+        self._reply = reply
+        self._chunks = reply.chunks()
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._chunks
+
+    async def aclose(self) -> None:
+        """Give the connection back, or drop it when octets are left."""
+        await self._chunks.aclose()  # type: ignore[attr-defined]
+        await self._reply.close()
+
+
+class Passing:
+    """Forwards for one tier, storing nothing."""
+
+    def __init__(self, tier: Tier, asking: Asking, answering: Answering) -> None:
+        self._tier = tier
+        self._asking = asking
+        self._answering = answering
+
+    async def forward(self, incoming: Incoming, reason: ForwardReason, policy: SitePolicy) -> Answer:
+        """Forward a request with its content; invalidate what its success changes (RFC 9111 §4.4)."""
+        head = incoming.head
+        key = cache_key(head, policy)
+        refusal = max_forwards_reached(head)
+        if refusal is not None:
+            return self._answering.refusal(head, refusal)
+        decision = Forward(reason)
+        try:
+            reply = await self._asking.send(
+                head, incoming.client, key.key, self._tier.purges.mark, content=incoming.content
+            )
+        except NextHopError as error:
+            return self._answering.failure(head, error, decision, key)
+        self._invalidate(head, reply)
+        return self.pass_on(incoming, Passed(reply, ""), decision, key)
+
+    def _invalidate(self, head: RequestHead, reply: Reply) -> None:
+        now, marks = self._tier.now(), self._tier.invalidations
+        for uri in invalidated_uris(head, reply.head, self._tier.settings.sites):
+            marks.mark(f"uri:{uri}", now)
+        for group in invalidated_groups(head, reply.head):
+            marks.mark(f"group:{head.authority}:{group}", now)
+
+    async def forward_head(
+        self, incoming: Incoming, decision: Validate | Forward, key: CacheKey, policy: SitePolicy
+    ) -> Answer:
+        """Forward a HEAD; what it says freshens or invalidates the stored GET (RFC 9111 §4.3.5)."""
+        mark, request_time = self._tier.purges.mark, self._tier.now()
+        try:
+            reply = await self._asking.send(incoming.head, incoming.client, key.key, mark)
+        except NextHopError as error:
+            return self._answering.failure(incoming.head, error, decision, key)
+        for stored in decision.stored if isinstance(decision, Validate) else ():
+            freshened = freshen_by_head(stored, reply.head, request_time, self._tier.now())
+            if freshened is None:
+                self._tier.invalidations.mark(f"uri:{stored.uri}", self._tier.now())
+            elif freshened is not stored:
+                self._tier.store.keep(replace(freshened, mark=mark), {})
+        return self.pass_on(incoming, Passed(reply, ""), decision, key)
+
+    async def forward_alone(
+        self,
+        incoming: Incoming,
+        decision: Validate | Forward,
+        key: CacheKey,
+        policy: SitePolicy,
+        candidates: list[Candidate],
+    ) -> Answer:
+        """Forward a request that could not share a fetch, with its own conditions and range."""
+        head = incoming.head
+        try:
+            reply = await self._asking.send(head, incoming.client, key.key, self._tier.purges.mark)
+        except NextHopError as error:
+            candidate = candidates[0] if candidates and isinstance(decision, Validate) else None
+            outcome = decide_failure(head, candidate, self._tier.now(), policy)
+            if isinstance(outcome, ServeStale):
+                return self._answering.stale(head, outcome.reuse, decision, key, None)
+            return self._answering.failure(head, error, decision, key)
+        return self.pass_on(incoming, Passed(reply, "not-collapsible"), decision, key)
+
+    def pass_on(
+        self, incoming: Incoming, landed: Passed, decision: Validate | Forward, key: CacheKey
+    ) -> Answer:
+        """The answer that streams a reply to the one client that asked."""
+        tier, reply = self._tier, landed.reply
+        bypassed = decision.reason in (ForwardReason.BYPASS, ForwardReason.METHOD)
+        handling = Handling(
+            Served.BYPASS if bypassed else Served.MISS,
+            fwd=decision.reason,
+            fwd_status=reply.head.status,
+            key=key.key,
+            detail=landed.detail or decision.detail,
+        )
+        head = passed_head(
+            incoming.head,
+            reply.head,
+            handling,
+            tier.identity,
+            tier.now(),
+            to_clients=not tier.wiring.trusts_peers,
+        )
+        return Answer(head, PassedBody(reply), reply.length, handling)

@@ -1,0 +1,202 @@
+"""The adapter to aiohttp's low-level server: any Host, any path, all methods, bodies streamed in both directions."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from aiohttp import hdrs, web
+from aiohttp.http import HttpVersion10, HttpVersion11
+from multidict import CIMultiDict
+
+from httpcache import clock
+from httpcache.fetch.failures import NextHopError
+from httpcache.messages import Fields, RequestHead
+from httpcache.observe import access_log, metrics
+from httpcache.rules import answers
+from httpcache.rules.decisions import Refusal
+from httpcache.rules.request_target import Target, read_target
+from httpcache.serve.exchange import Answer, BrokenOff, Closeable, Incoming
+from httpcache.settings import ServeSettings
+
+Answering = Callable[[Incoming], Awaitable[Answer]]
+
+
+class _Plain(web.StreamResponse):
+    """A response whose fields are exactly those that were decided: nothing added, nothing guessed."""
+
+    async def _prepare_headers(self) -> None:
+        request, writer = self._req, self._payload_writer
+        assert request is not None and writer is not None
+        keep_alive = request.keep_alive if self._keep_alive is None else self._keep_alive
+        length = self._headers.get(hdrs.CONTENT_LENGTH)
+        bodiless = self._must_be_empty_body
+        if not bodiless and length is not None:
+            writer.length = int(length)
+        elif not bodiless and request.version >= HttpVersion11:
+            writer.enable_chunking()
+            self._headers[hdrs.TRANSFER_ENCODING] = "chunked"
+        elif not bodiless:
+            keep_alive = False
+        self._keep_alive = keep_alive
+        if not keep_alive and request.version >= HttpVersion11:
+            self._headers[hdrs.CONNECTION] = "close"
+        elif keep_alive and request.version == HttpVersion10:
+            self._headers[hdrs.CONNECTION] = "keep-alive"
+
+
+class HttpServer:
+    """Turns aiohttp's requests into ours, and our answers into its responses."""
+
+    def __init__(
+        self,
+        answer: Answering,
+        settings: ServeSettings,
+        log: access_log.AccessLog,
+        node: str,
+        *,
+        trusts_all: bool,
+    ):
+        self._answer = answer
+        self._settings = settings
+        self._log = log
+        self._node = node
+        self._trusts_all = trusts_all
+        self._trusted = [ipaddress.ip_network(network, strict=False) for network in settings.trusted_proxies]
+        self.web_server = web.Server(
+            self._handle,
+            access_log=None,
+            keepalive_timeout=settings.idle_timeout,
+            max_line_size=settings.head_size,
+            max_field_size=settings.head_size,
+            max_headers=settings.fields,
+            auto_decompress=False,
+            handler_cancellation=True,
+        )
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        started, began = clock.now(), clock.monotonic()
+        target = self._read(request)
+        client = request.remote or ""
+        if isinstance(target, Refusal):
+            response, answer, sent = await self._refuse(request, target)
+            head = RequestHead(request.method, "http", "", request.raw_path)
+        else:
+            head = RequestHead(
+                request.method, target.scheme, target.authority, target.target, _fields(request)
+            )
+            content = _content(request, self._settings.request_body) if request.body_exists else None
+            answer = await self._answer(Incoming(head, client, content))
+            response, sent = await self._send(request, answer)
+        seconds = clock.monotonic() - began
+        served = answer.handling.served
+        metrics.REQUESTS.labels(served).inc()
+        metrics.RESPONSE_BYTES.labels(served).inc(sent)
+        metrics.LATENCY.labels(served).observe(seconds)
+        if self._log.is_on:
+            fwd = answer.handling.fwd or ""
+            self._log.add(
+                access_log.Line(
+                    started, self._node, client, head.method, head.uri, response.status, sent, round(seconds, 6), served,
+                    fwd, answer.handling.detail,
+                )
+            )  # fmt: skip
+        return response
+
+    def _read(self, request: web.BaseRequest) -> Target | Refusal:
+        message = request._message
+        if len(message.path) > self._settings.url_length:
+            return Refusal(414, "target-too-long")
+        if len(request.raw_headers) > self._settings.fields:
+            return Refusal(431, "too-many-fields")
+        length = request.headers.get(hdrs.CONTENT_LENGTH, "0")
+        if self._settings.request_body and length.isdigit() and int(length) > self._settings.request_body:
+            return Refusal(413, "content-too-large")
+        scheme = "http"
+        if (
+            self._is_trusted(request.remote)
+            and request.headers.get("X-Forwarded-Proto", "").lower() == "https"
+        ):
+            scheme = "https"
+        return read_target(
+            request.method,
+            message.path,
+            request.headers.getall(hdrs.HOST, []),
+            scheme,
+            is_http_11=request.version >= HttpVersion11,
+        )
+
+    def _is_trusted(self, peer: str | None) -> bool:
+        if self._trusts_all:
+            return True
+        if not self._trusted or not peer:
+            return False
+        address = ipaddress.ip_address(peer.partition("%")[0])
+        return any(address in network for network in self._trusted)
+
+    async def _refuse(
+        self, request: web.BaseRequest, refusal: Refusal
+    ) -> tuple[web.StreamResponse, Answer, int]:
+        answer = refused(request.method, refusal, self._node)
+        response, sent = await self._send(request, answer, close=True)
+        return response, answer, sent
+
+    async def _send(
+        self, request: web.BaseRequest, answer: Answer, *, close: bool = False
+    ) -> tuple[web.StreamResponse, int]:
+        head = answer.head
+        response = _Plain(
+            status=head.status, reason=head.reason or None, headers=CIMultiDict(head.fields.lines)
+        )
+        if close:
+            response.force_close()
+        sent = 0
+        try:
+            await response.prepare(request)
+            bodiless = request.method == "HEAD" or head.status in (204, 304)
+            if not bodiless and isinstance(answer.body, bytes):
+                if answer.body:
+                    await response.write(answer.body)
+                sent = len(answer.body)
+            elif not bodiless and not isinstance(answer.body, bytes):
+                async for data in answer.body:
+                    await response.write(data)
+                    sent += len(data)
+            await response.write_eof()
+        except (BrokenOff, NextHopError):
+            # The head is out: only an end before its time tells the client that octets are missing (RFC 9112 §8).
+            if request.transport is not None:
+                request.transport.abort()
+        except ConnectionError:
+            pass  # the client has gone; what it asked for goes on arriving for others
+        finally:
+            if isinstance(answer.body, Closeable):
+                await asyncio.shield(answer.body.aclose())
+        return response, sent
+
+
+def refused(method: str, refusal: Refusal, node: str) -> Answer:
+    """The answer to a request that goes no further."""
+    head, body, handling = answers.refuse(refusal, node, clock.now())
+    return Answer(head, body, len(body), handling)
+
+
+def _fields(request: web.BaseRequest) -> Fields:
+    return Fields(
+        (name.decode("ascii", "replace"), value.decode("utf-8", "surrogateescape").strip(" \t"))
+        for name, value in request.raw_headers
+    )
+
+
+async def _content(request: web.BaseRequest, largest: int) -> AsyncIterator[bytes]:
+    seen = 0
+    async for data in request.content.iter_any():
+        seen += len(data)
+        if largest and seen > largest:
+            raise RequestTooLarge
+        yield data
+
+
+class RequestTooLarge(Exception):
+    """The request's body passed its limit while it was being forwarded."""

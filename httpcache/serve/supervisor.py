@@ -1,0 +1,190 @@
+"""A node's first process: it binds, starts workers and replaces those that die, and answers on the admin listener."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import uvloop
+
+from httpcache import clock
+from httpcache.observe import metrics
+from httpcache.purge.keeper import LogKeeper
+from httpcache.serve.admin import Admin
+from httpcache.serve.sockets import StartError, listening
+from httpcache.serve.worker_report import WorkerReport
+from httpcache.settings import Settings, split_address
+from httpcache.store.folder import DataFolderError, lock_data_folder
+
+log = logging.getLogger("edgeward")
+
+RESTART_PAUSE = 0.5
+"""Least time between two starts of one worker, in seconds: a worker that cannot start must not spin."""
+
+
+class WorkerProcess:
+    """One worker: its process, the last report it gave, and how to start it anew."""
+
+    def __init__(
+        self, index: int, module: str, settings: Settings, sock: socket.socket, metrics_folder: Path
+    ) -> None:
+        self.index = index
+        self.report = WorkerReport()
+        self.process: asyncio.subprocess.Process | None = None
+        self._module = module
+        self._settings = settings
+        self._sock = sock
+        self._metrics_folder = metrics_folder
+        self._stopping = False
+
+    async def keep_running(self) -> None:
+        """Start the process, and again each time it ends, until told to stop."""
+        while not self._stopping:
+            started = clock.monotonic()
+            await self._run_once()
+            if not self._stopping:
+                log.error("worker %d ended with %s; starting it again", self.index, self._status())
+                await asyncio.sleep(max(0.0, RESTART_PAUSE - (clock.monotonic() - started)))
+
+    async def _run_once(self) -> None:
+        environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(self._metrics_folder)}
+        self.process = process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            self._module,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            pass_fds=(self._sock.fileno(),),
+            env=environment,
+        )
+        assert process.stdin is not None and process.stdout is not None
+        order = {
+            "index": self.index,
+            "socket": self._sock.fileno(),
+            "settings": self._settings.model_dump(mode="json"),
+        }
+        with contextlib.suppress(ConnectionError):
+            process.stdin.write(msgspec.json.encode(order) + b"\n")
+            await process.stdin.drain()
+        async for line in process.stdout:
+            with contextlib.suppress(msgspec.MsgspecError):
+                self.report = msgspec.json.decode(line, type=WorkerReport)
+        await process.wait()
+        self.report = WorkerReport()
+        metrics.forget_worker(process.pid, str(self._metrics_folder))
+
+    def _status(self) -> str:
+        code = self.process.returncode if self.process else None
+        return f"signal {-code}" if code is not None and code < 0 else f"status {code}"
+
+    def stop(self) -> None:
+        """Have the worker drain and end."""
+        self._stopping = True
+        if self.process is not None and self.process.returncode is None:
+            self.process.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End the worker at once."""
+        if self.process is not None and self.process.returncode is None:
+            self.process.kill()
+
+
+class Supervisor:
+    """The processes of one node, from start to drain."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        module: str,
+        folder: Path,
+        sockets: list[socket.socket],
+        admin: socket.socket,
+    ):
+        self._settings = settings
+        self._sockets = sockets
+        self._admin_socket = admin
+        metrics_folder = folder / "metrics"
+        metrics_folder.mkdir(mode=0o700, exist_ok=True)
+        for old in metrics_folder.glob("*.db"):
+            old.unlink()
+        self.workers = [
+            WorkerProcess(index, module, settings, sock, metrics_folder) for index, sock in enumerate(sockets)
+        ]
+        self._keeper = LogKeeper(settings, folder) if settings.keeps_log else None
+        self._admin = Admin(settings, folder, metrics_folder, self._keeper, self._reports)
+
+    def _reports(self) -> list[WorkerReport]:
+        return [worker.report for worker in self.workers]
+
+    async def run(self) -> int:
+        """Run until SIGTERM or SIGINT; the exit code."""
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        if self._keeper is not None:
+            await self._keeper.start()
+        await self._admin.start(self._admin_socket)
+        tasks = [asyncio.create_task(worker.keep_running()) for worker in self.workers]
+        ready = asyncio.create_task(self._announce())
+        await stop.wait()
+        ready.cancel()
+        await self._drain(tasks)
+        await self._admin.close()
+        if self._keeper is not None:
+            await self._keeper.close()
+        return 0
+
+    async def _announce(self) -> None:
+        while not all(report.ready for report in self._reports()):
+            await asyncio.sleep(0.05)
+        name, address = self._settings.node_name, self._settings.listen
+        host, port = self._settings.admin_address
+        log.info(
+            "%s is ready on http://%s, admin on http://%s:%d, pid %d", name, address, host, port, os.getpid()
+        )
+
+    async def _drain(self, tasks: list[asyncio.Task[None]]) -> None:
+        for sock in self._sockets:
+            sock.close()
+        for worker in self.workers:
+            worker.stop()
+        _, late = await asyncio.wait(tasks, timeout=self._settings.serve.drain + 2)
+        for worker in self.workers:
+            worker.kill()
+        if late:
+            await asyncio.wait(late)
+
+
+def run(settings: Settings, module: str) -> int:
+    """Run a node until it is told to stop; the exit code. Raises StartError before anything has started."""
+    logging.basicConfig(
+        level=settings.observe.log_level.upper(),
+        format="%(asctime)s %(levelname)s %(message)s",
+        stream=sys.stderr,
+    )
+    folder = Path(settings.data_folder)
+    try:
+        lock = lock_data_folder(folder)
+    except DataFolderError as error:
+        raise StartError(f"data: {error}") from error
+    with lock:
+        sockets = listening(*split_address(settings.listen), settings.workers, "listen")
+        admin = listening(*settings.admin_address, 1, "admin")[0]
+        return _run_loop(lambda: Supervisor(settings, module, folder, sockets, admin))
+
+
+def _run_loop(make: Callable[[], Supervisor]) -> int:
+    async def main() -> int:
+        return await make().run()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(main())

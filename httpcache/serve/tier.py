@@ -1,0 +1,79 @@
+"""The parts that one worker's transactions work with, and what differs between an edge and a shield."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from httpcache.fetch.collapse import Collapser
+from httpcache.fetch.next_hop import NextHop
+from httpcache.fetch.route import Route
+from httpcache.messages import PurgeMark, StoredResponse
+from httpcache.rules.decisions import Candidate, Standing
+from httpcache.rules.forwarding import Identity
+from httpcache.serve.coder import Coder
+from httpcache.serve.landing import Landed
+from httpcache.settings import Settings
+from httpcache.store.invalidations import InvalidationMarks
+from httpcache.store.tiered import TieredStore
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """What makes a tier an edge or a shield."""
+
+    route: Route
+    trusts_peers: bool
+    """Whether whoever connects is a tier of ours: its forwarded fields are believed, tags are sent to it."""
+    codes: bool
+    """Whether coded forms are made here."""
+    sends_mark: bool
+    """Whether the next hop is a shield, which is told how far this tier has followed the purge log."""
+
+
+class Purges(Protocol):
+    """What the purge log says, as far as this worker has followed it."""
+
+    @property
+    def mark(self) -> PurgeMark:
+        """How far the log has been followed."""
+        ...
+
+    def standing(self, stored: StoredResponse) -> Standing:
+        """What the orders say of a stored response."""
+        ...
+
+
+@dataclass(slots=True)
+class Tier:
+    """One worker's parts. `now` gives Unix seconds; `reached` waits until the purge log is followed up to a mark."""
+
+    settings: Settings
+    wiring: Wiring
+    identity: Identity
+    store: TieredStore
+    invalidations: InvalidationMarks
+    next_hop: NextHop
+    purges: Purges
+    reached: Callable[[PurgeMark], Awaitable[bool]]
+    coder: Coder
+    collapser: Collapser[Landed]
+    now: Callable[[], float]
+
+    def candidate(self, stored: StoredResponse) -> Candidate:
+        """A stored response with what orders and invalidations say of it."""
+        standing = self.purges.standing(stored)
+        if standing is Standing.GOOD and self.is_invalidated(stored):
+            standing = Standing.INVALID
+        return Candidate(stored, standing)
+
+    def is_invalidated(self, stored: StoredResponse) -> bool:
+        """Whether an unsafe method or a group has invalidated it since its fetch began (RFC 9111 §4.4, RFC 9875)."""
+        since = stored.request_time
+        if self.invalidations.is_invalidated(f"uri:{stored.uri}", since):
+            return True
+        origin = stored.uri.partition("/")[0]
+        return any(
+            self.invalidations.is_invalidated(f"group:{origin}:{group}", since) for group in stored.groups
+        )

@@ -1,0 +1,210 @@
+"""One request, from its head to its answer: does what the rules decide, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import assert_never
+
+from httpcache import clock
+from httpcache.fetch.collapse import Joined, Outcome
+from httpcache.fetch.failures import NextHopError
+from httpcache.messages import PurgeMark, RequestHead, ResponseHead, StoredResponse
+from httpcache.observe import metrics
+from httpcache.rules.cache_key import CacheKey, cache_key
+from httpcache.rules.decisions import (
+    Candidate,
+    Forward,
+    ForwardReason,
+    GatewayTimeout,
+    Handling,
+    Refusal,
+    Reuse,
+    ReuseDecision,
+    Served,
+    ServeStale,
+    Standing,
+    Validate,
+)
+from httpcache.rules.forwarding import is_loop
+from httpcache.rules.reuse import decide_reuse
+from httpcache.rules.validation import decide_failure
+from httpcache.serve.answering import Answering
+from httpcache.serve.asking import Asking, Question
+from httpcache.serve.exchange import Answer, Incoming
+from httpcache.serve.landing import Failed, Landed, Passed, Stored
+from httpcache.serve.passing import Passing
+from httpcache.serve.refreshing import Refreshing
+from httpcache.serve.tier import Tier
+from httpcache.settings import SitePolicy, policy_for
+
+ATTEMPTS = 3
+"""Times a request may find that what it waited for does not serve it, before it goes forward by itself."""
+
+
+class Transactions:
+    """Answers the requests of one worker."""
+
+    def __init__(self, tier: Tier) -> None:
+        self._tier = tier
+        self._asking = Asking(tier)
+        self._answering = Answering(tier)
+        self._passing = Passing(tier, self._asking)
+        self._refreshing = Refreshing(tier, self._asking)
+
+    async def answer(self, incoming: Incoming) -> Answer:
+        """The answer to one request. Never raises for what a client, a next hop or a store may do."""
+        tier, head = self._tier, incoming.head
+        if is_loop(head.fields, tier.identity):
+            return self._answering.refusal(head, Refusal(508, "loop"))
+        policy = policy_for(tier.settings.sites, head.authority, head.target)
+        if head.method not in ("GET", "HEAD"):
+            return await self._passing.forward(incoming, ForwardReason.METHOD, policy)
+        if policy.bypass or incoming.content is not None:
+            return await self._passing.forward(incoming, ForwardReason.BYPASS, policy)
+        return await self._look_up(incoming, cache_key(head, policy), policy)
+
+    async def _look_up(self, incoming: Incoming, key: CacheKey, policy: SitePolicy) -> Answer:
+        head, tier = incoming.head, self._tier
+        behind = not await self._caught_up(head)
+        for attempt in range(ATTEMPTS):
+            decision, stored = self._decide(head, key, policy, behind)
+            match decision:
+                case Reuse():
+                    if decision.refresh:
+                        self._refreshing.start(incoming, key, policy, decision.stored)
+                    return self._answering.reuse(head, decision, key)
+                case GatewayTimeout():
+                    refusal = Refusal(504, decision.detail)
+                    return self._answering.refusal(head, refusal, key=key.key)
+                case Validate() | Forward():
+                    if head.method == "HEAD":
+                        return await self._passing.forward_head(incoming, decision, key, policy)
+                    alone = attempt == ATTEMPTS - 1 or tier.collapser.is_apart(key.key, clock.monotonic())
+                    answer = await self._ask(incoming, decision, key, policy, stored, alone=alone)
+                    if answer is not None:
+                        return answer
+                case _:
+                    assert_never(decision)
+        return await self._passing.forward(incoming, ForwardReason.MISS, policy)
+
+    async def _caught_up(self, head: RequestHead) -> bool:
+        """Whether this tier has followed the purge log as far as the tier that asks (waits for it a while)."""
+        if not self._tier.wiring.trusts_peers:
+            return True
+        text = head.fields.get("edgeward-purge-mark")
+        mark = read_mark(text) if text else None
+        return mark is None or await self._tier.reached(mark)
+
+    def _decide(
+        self, head: RequestHead, key: CacheKey, policy: SitePolicy, behind: bool
+    ) -> tuple[ReuseDecision, list[Candidate]]:
+        store, now = self._tier.store, self._tier.now()
+        candidates = self._candidates(store.look_up(key.key), behind)
+        decision = decide_reuse(head, candidates, now, policy)
+        if not isinstance(decision, Reuse):
+            # Another worker of this node may have written since this one last read.
+            deeper = store.look_deeper(key.key)
+            if deeper != tuple(candidate.stored for candidate in candidates):
+                candidates = self._candidates(deeper, behind)
+                decision = decide_reuse(head, candidates, now, policy)
+        return decision, candidates
+
+    def _candidates(self, stored: tuple[StoredResponse, ...], behind: bool) -> list[Candidate]:
+        candidates = [self._tier.candidate(one) for one in stored]
+        if behind:
+            candidates = [
+                replace(one, standing=Standing.UNPROVEN) if one.standing is Standing.GOOD else one
+                for one in candidates
+            ]
+        return candidates
+
+    async def _ask(
+        self,
+        incoming: Incoming,
+        decision: Validate | Forward,
+        key: CacheKey,
+        policy: SitePolicy,
+        candidates: list[Candidate],
+        *,
+        alone: bool,
+    ) -> Answer | None:
+        """Go forward, or wait for another's fetch; None when what landed does not serve this request."""
+        if alone:
+            return await self._passing.forward_alone(incoming, decision, key, policy, candidates)
+        validate = decision if isinstance(decision, Validate) else None
+        question = Question(incoming.head, incoming.client, key, policy, validate)
+        flight_key = (key.key, validate is not None)
+        joined = await self._tier.collapser.join(
+            flight_key, lambda flight: self._asking.lead(question, flight_key, flight)
+        )
+        if not joined.led:
+            metrics.COLLAPSED.labels(joined.outcome).inc()
+        match joined.landing:
+            case Stored() as landed:
+                return self._landed(incoming, landed, decision, key, policy, flight_key, joined)
+            case Passed() as landed:
+                self._asking.keep_apart(key.key)
+                if joined.led:
+                    return self._passing.pass_on(incoming, landed, decision, key)
+                return await self._passing.forward_alone(incoming, decision, key, policy, candidates)
+            case Failed() as landed:
+                return await self._failed(incoming, landed, decision, key, policy, candidates, joined)
+            case None:
+                return await self._passing.forward_alone(incoming, decision, key, policy, candidates)
+            case _:
+                assert_never(joined.landing)
+
+    def _landed(
+        self,
+        incoming: Incoming,
+        landed: Stored,
+        decision: Validate | Forward,
+        key: CacheKey,
+        policy: SitePolicy,
+        flight_key: object,
+        joined: Joined[Landed],
+    ) -> Answer | None:
+        """Answer with what landed, if it may answer this request too (RFC 9111 §4, collapsed requests)."""
+        tier, now = self._tier, self._tier.now()
+        candidate = tier.candidate(landed.stored)
+        if candidate.standing is Standing.GONE:
+            # 1. the fetch began; 2. an order came that covers it; 3. the response landed: whatever the order wanted
+            # gone may be in it, so nobody gets it, and whoever comes next starts a fetch of its own.
+            tier.collapser.close(flight_key, joined.flight)
+            return None
+        if not joined.led:
+            if not isinstance(decide_reuse(incoming.head, [candidate], now, policy), Reuse):
+                self._asking.keep_apart(key.key)
+                return None
+            if landed.arriving is not None and not landed.arriving.may_be_joined:
+                return None
+        return self._answering.landed(incoming.head, landed, decision, key, led=joined.led)
+
+    async def _failed(
+        self,
+        incoming: Incoming,
+        landed: Failed,
+        decision: Validate | Forward,
+        key: CacheKey,
+        policy: SitePolicy,
+        candidates: list[Candidate],
+        joined: Joined[Landed],
+    ) -> Answer | None:
+        """No usable response: a stored one where stale is allowed (RFC 9111 §4.2.4), else the failure."""
+        selected = decision.stored[0] if isinstance(decision, Validate) else None
+        candidate = next((one for one in candidates if selected is not None and one.stored == selected), None)
+        outcome = decide_failure(incoming.head, candidate, self._tier.now(), policy)
+        status = landed.head.status if landed.head else None
+        if isinstance(outcome, ServeStale):
+            return self._answering.stale(incoming.head, outcome.reuse, decision, key, status)
+        if landed.error is not None:
+            return self._answering.failure(incoming.head, landed.error, decision, key)
+        return None
+
+
+def read_mark(text: str) -> PurgeMark | None:
+    """The mark "<epoch>.<n>" of a tier's request; None when it is not one."""
+    epoch, dot, n = text.partition(".")
+    if not (dot and epoch.isascii() and epoch.isdigit() and n.isascii() and n.isdigit() and len(text) < 40):
+        return None
+    return PurgeMark(int(epoch), int(n))

@@ -1,0 +1,175 @@
+"""A worker: the parts of a tier put together on one event loop, serving one inherited socket."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import uvloop
+
+from httpcache import clock
+from httpcache.fetch.collapse import Collapser
+from httpcache.fetch.next_hop import NextHop
+from httpcache.messages import PurgeMark
+from httpcache.observe import metrics
+from httpcache.observe.access_log import AccessLog
+from httpcache.purge.follower import Follower
+from httpcache.purge.watermarks import Watermarks
+from httpcache.rules.forwarding import Identity
+from httpcache.serve.coder import Coder
+from httpcache.serve.server import HttpServer
+from httpcache.serve.tier import Tier, Wiring
+from httpcache.serve.transaction import Transactions
+from httpcache.serve.worker_report import WorkerReport
+from httpcache.settings import Settings
+from httpcache.store.invalidations import InvalidationMarks
+from httpcache.store.tiered import TieredStore
+
+log = logging.getLogger("edgeward")
+
+REPORT_EVERY = 0.25
+"""Seconds between two looks at whether there is something new to report."""
+
+CATCH_UP = 2.0
+"""Longest wait of a request for this worker to have followed the purge log as far as the tier that asks, in seconds."""
+
+
+class Worker:
+    """One worker's parts, from start to drain."""
+
+    def __init__(self, settings: Settings, wiring: Wiring, index: int, sock: socket.socket) -> None:
+        self.settings = settings
+        self._sock = sock
+        folder = Path(settings.data_folder)
+        self.watermarks = Watermarks(settings.purge.watermarks)
+        self.follower = Follower(settings, folder, index, self.watermarks)
+        self.store = TieredStore(settings.store, folder, evicts=index == 0)
+        self.log = AccessLog(settings.observe.access_log)
+        self.tier = Tier(
+            settings=settings,
+            wiring=wiring,
+            identity=Identity(settings.node_name, settings.tier),
+            store=self.store,
+            invalidations=InvalidationMarks(folder / "invalidations"),
+            next_hop=NextHop(settings.fetch),
+            purges=self.watermarks,
+            reached=self._reached,
+            coder=Coder(settings.coding),
+            collapser=Collapser(settings.fetch.longest_wait),
+            now=clock.now,
+        )
+        self.transactions = Transactions(self.tier)
+        self.http = HttpServer(
+            self.transactions.answer,
+            settings.serve,
+            self.log,
+            settings.node_name,
+            trusts_all=wiring.trusts_peers,
+        )
+        self._server: asyncio.Server | None = None
+
+    async def _reached(self, mark: PurgeMark) -> bool:
+        return await self.follower.reached(mark, CATCH_UP)
+
+    async def start(self) -> None:
+        """Open the stores, follow the purge log, accept clients."""
+        await self.store.start()
+        await self.follower.start()
+        self._server = await asyncio.get_running_loop().create_server(self.http.web_server, sock=self._sock)
+
+    async def drain(self) -> None:
+        """Stop accepting, finish what is under way within the setting, close everything."""
+        assert self._server is not None
+        self._server.close()
+        limit = self.settings.serve.drain
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(limit):
+                await self.http.web_server.shutdown(limit)
+                await self.transactions.drain()
+        await self.follower.close()
+        self.tier.coder.close()
+        await self.tier.next_hop.close()
+        await self.store.close()
+        self.log.close()
+
+    def report(self) -> WorkerReport:
+        """What the supervisor is told."""
+        mark = self.watermarks.mark
+        return WorkerReport(
+            ready=self._server is not None,
+            following=self.follower.is_following,
+            applied=f"{mark.epoch}.{mark.n}",
+            lag=round(self.follower.lag(clock.monotonic()), 1),
+            pid=os.getpid(),
+        )
+
+    def measure(self) -> None:
+        """Set the gauges."""
+        metrics.PURGE_APPLIED.set(self.watermarks.mark.n)
+        metrics.PURGE_LAG.set(self.follower.lag(clock.monotonic()))
+        metrics.CONNECTIONS.set(len(self.http.web_server.connections))
+
+
+async def _serve(settings: Settings, wiring: Wiring, index: int, sock: socket.socket) -> None:
+    worker = Worker(settings, wiring, index, sock)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    loop.add_reader(sys.stdin.fileno(), _end_with_supervisor)
+    await worker.start()
+    reporting = asyncio.create_task(_report(worker))
+    await stop.wait()
+    await worker.drain()
+    reporting.cancel()
+
+
+def _end_with_supervisor() -> None:
+    """The supervisor's end of the pipe is closed: it has died, and nobody would ever stop this process."""
+    if not os.read(sys.stdin.fileno(), 65536):
+        os._exit(1)
+
+
+async def _report(worker: Worker) -> None:
+    last = WorkerReport()
+    while True:
+        worker.measure()
+        report = worker.report()
+        if report != last:
+            last = report
+            sys.stdout.buffer.write(msgspec.json.encode(report) + b"\n")
+            sys.stdout.buffer.flush()
+        await asyncio.sleep(REPORT_EVERY)
+
+
+def main(wire: Callable[[Settings], Wiring]) -> None:
+    """The worker process: its orders come as one JSON line on standard input."""
+    order = msgspec.json.decode(_first_line(sys.stdin.fileno()))
+    settings = Settings.model_validate(order["settings"])
+    logging.basicConfig(
+        level=settings.observe.log_level.upper(),
+        format="%(asctime)s %(levelname)s %(message)s",
+        stream=sys.stderr,
+    )
+    sock = socket.socket(fileno=order["socket"])
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(settings, wire(settings), order["index"], sock))
+
+
+def _first_line(descriptor: int) -> bytes:
+    """Read up to the line's end and no further: what comes later is for the event loop."""
+    line = bytearray()
+    while not line.endswith(b"\n"):
+        octet = os.read(descriptor, 1)
+        if not octet:
+            raise SystemExit("this process is started by `edgeward edge` or `edgeward shield`, not by hand")
+        line += octet
+    return bytes(line)

@@ -1,0 +1,15 @@
+"""What a worker tells its supervisor, as one JSON line each time it changes."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class WorkerReport(msgspec.Struct, frozen=True):
+    """State of one worker. `lag` is seconds since the purge log was last heard; `applied` its "epoch.n"."""
+
+    ready: bool = False
+    following: bool = False
+    applied: str = "0.0"
+    lag: float = 0.0
+    pid: int = 0
