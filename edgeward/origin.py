@@ -164,7 +164,7 @@ def _not_modified(request: web.BaseRequest, etag: str | None, modified: float | 
 async def serving(host: str, port: int) -> AsyncIterator[Origin]:
     """A running origin: yields it, its count open to the caller. Raises OSError when the address is not ours."""
     origin = Origin()
-    runner = web.ServerRunner(web.Server(origin.answer, access_log=None))
+    runner = web.ServerRunner(web.Server(origin.answer, access_log=None), shutdown_timeout=1.0)
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port, backlog=1024).start()

@@ -156,7 +156,7 @@ def _page(content: str, title: str, shell: tuple[str, str, str], tags: tuple[str
     return Page("text/html; charset=utf-8", html.encode(), PAGE_CACHING, ("site", *tags))
 
 
-def picture(seed: int, width: int = 480, height: int = 270) -> bytes:
+def picture(seed: int, width: int = 320, height: int = 180) -> bytes:
     """A PNG (ISO 15948) of hills under a sky; each seed has its own colours."""
     hue = (37 * seed + 20) % 90
     rows = bytearray()

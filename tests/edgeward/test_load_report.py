@@ -1,0 +1,121 @@
+"""The numbers of the load report, from samples made by hand."""
+
+from __future__ import annotations
+
+from array import array
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from edgeward.load_report import OriginSaw, render, report, size
+from edgeward.load_run import Pace, Run
+from edgeward.load_tally import percentile, percentiles
+from edgeward.load_workload import Workload
+
+PERCENTILES = [
+    ([], 0.5, 0.0),
+    ([7.0], 0.99, 7.0),
+    ([1.0, 2.0], 0.5, 1.0),
+    ([1.0, 2.0, 3.0], 0.5, 2.0),
+    (list(range(1, 101)), 0.99, 99),
+    (list(range(1, 101)), 1.0, 100),
+    (list(range(1, 1001)), 0.999, 999),
+]
+
+
+@pytest.mark.parametrize(("values", "share", "expected"), PERCENTILES)
+def test_percentiles_are_of_the_nearest_rank(values, share, expected):
+    assert percentile(values, share) == expected
+
+
+@given(st.lists(st.floats(0, 1e6), min_size=1), st.floats(0.01, 1))
+def test_at_least_that_share_is_not_above_a_percentile(values, share):
+    found = percentile(sorted(values), share)
+    assert found in values
+    assert sum(value <= found for value in values) >= share * len(values) - 1e-6
+
+
+def test_percentiles_are_told_in_milliseconds():
+    assert percentiles([0.001, 0.002])["max"] == 2.0
+
+
+SAMPLES = [
+    ("s; fwd=uri-miss; fwd-status=200; stored, e1; fwd=uri-miss; fwd-status=200; stored", 100, 0.020),
+    ("s; hit; ttl=9, e2; fwd=uri-miss; fwd-status=200; stored", 100, 0.010),
+    ("s; fwd=uri-miss; fwd-status=200; stored, e1; fwd=uri-miss; collapsed", 100, 0.015),
+    ("s; fwd=uri-miss; fwd-status=200; stored, e1; hit; ttl=8", 100, 0.001),
+    ("e2; hit; ttl=8", 500, 0.002),
+    ("e2; hit; ttl=-1", 100, 0.003),
+]
+
+
+@pytest.fixture
+def run():
+    workload = Workload(
+        {"kind": "trace", "file": "hand.csv"}, array("Q", [100, 500]), array("L", [0, 0, 0, 0, 1, 0])
+    )
+    run = Run(workload, Pace(concurrency=2), seconds=2.0)
+    for sample in SAMPLES:
+        run.tally.add(*sample)
+    return run
+
+
+def test_each_tier_is_judged_by_the_requests_that_came_to_it(run):
+    edge, shield = report(run, None)["tiers"]
+    assert (edge["requests"], shield["requests"]) == (6, 2)
+    assert edge["object_hit_ratio"] == 3 / 6
+    assert edge["byte_hit_ratio"] == 700 / 1000
+    assert (shield["object_hit_ratio"], shield["byte_hit_ratio"]) == (0.5, 0.5)
+    assert edge["outcomes"]["collapsed"] == {"requests": 1, "bytes": 100}
+    assert edge["nodes"] == {"e1": 3, "e2": 3}
+    for tier in (edge, shield):
+        assert sum(one["requests"] for one in tier["outcomes"].values()) == tier["requests"]
+
+
+def test_hits_and_misses_have_latencies_of_their_own(run):
+    latency = report(run, None)["latency_ms"]
+    assert (latency["hits"]["count"], latency["hits"]["max"]) == (3, 3.0)
+    assert (latency["misses"]["count"], latency["misses"]["p50"]) == (3, 15.0)
+    assert latency["by_outcome"]["shield hit"]["p50"] == 10.0
+    assert latency["by_outcome"]["origin"]["p50"] == 20.0
+
+
+def test_the_offload_is_what_the_origin_did_not_count(run):
+    before = {"requests": 5, "bytes": 1000, "validations": 1}
+    after = {"requests": 7, "bytes": 1200, "validations": 2}
+    origin = report(run, OriginSaw.between(before, after))["origin"]
+    assert (origin["requests"], origin["validations"]) == (2, 1)
+    assert origin["object_offload"] == pytest.approx(4 / 6)
+    assert origin["byte_offload"] == pytest.approx(0.8)
+    assert origin["requests_told_by_cache_status"] == 1
+
+
+def test_without_a_count_the_offload_is_what_cache_status_tells(run):
+    assert report(run, None)["origin"]["object_offload"] == pytest.approx(5 / 6)
+    run.tally.add("", 100, 0.1)
+    assert report(run, None)["origin"]["object_offload"] is None
+
+
+def test_the_report_reads_as_tables(run):
+    run.tally.errors["status 503"] = 2
+    console = Console(width=120, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    console.print(render(report(run, OriginSaw(2, 200, 1))))
+    text = console.export_text()
+    for part in (
+        ": 4 requests/s",
+        "2 errors (status 503 2)",
+        "edge ×2",
+        "50.0 %",
+        "70.0 %",
+        "of bytes never reached",
+    ):
+        assert part in text, part
+
+
+@pytest.mark.parametrize(
+    ("octets", "text"), [(10, "10 B"), (1536, "1.5 KiB"), (2**21, "2.0 MiB"), (2**31, "2.0 GiB")]
+)
+def test_sizes_read_well(octets, text):
+    assert size(octets) == text

@@ -1,0 +1,88 @@
+"""What the load script asks for: the same from the same seed, Zipf's shape, and traces read as they are."""
+
+from __future__ import annotations
+
+import gzip
+from collections import Counter
+from statistics import median
+
+import pytest
+
+from edgeward.load_workload import read_trace, zipf_workload
+
+
+def workload(**changes):
+    return zipf_workload(**({"objects": 500, "alpha": 0.9, "requests": 5000, "seed": 1} | changes))
+
+
+def test_the_same_seed_gives_the_same_workload():
+    one, again = workload(), workload()
+    assert (one.sizes, one.sequence, one.path(3)) == (again.sizes, again.sequence, again.path(3))
+
+
+@pytest.mark.parametrize("change", [{"seed": 2}, {"alpha": 1.0}])
+def test_another_seed_or_skew_gives_another_sequence(change):
+    assert workload().sequence != workload(**change).sequence
+
+
+def test_sizes_do_not_depend_on_how_many_requests_are_sent():
+    assert workload().sizes == workload(requests=10).sizes
+
+
+def test_popularity_falls_as_zipf_says():
+    counts = Counter(workload(objects=1000, alpha=1.0, requests=50_000).sequence)
+    assert counts[0] / counts[9] == pytest.approx(10, rel=0.2)
+    assert counts[0] / 50_000 == pytest.approx(1 / 7.485, rel=0.05)  # the 1000th harmonic number
+
+
+def test_without_skew_all_objects_are_alike():
+    counts = Counter(workload(objects=10, alpha=0, requests=20_000).sequence)
+    assert min(counts.values()) > 1800
+
+
+def test_sizes_are_log_normal_around_their_median():
+    sizes = workload(objects=10_000, requests=1, median=1843, sigma=1.0).sizes
+    assert median(sizes) == pytest.approx(1843, rel=0.05)
+    assert sum(size < 1843 * 2.718 for size in sizes) / len(sizes) == pytest.approx(0.841, abs=0.02)
+
+
+def test_the_summary_tells_what_no_cache_can_do_better():
+    summary = workload(objects=1, requests=4, sigma=0, median=1000).summary()
+    assert summary["best_object_hit_ratio"] == summary["best_byte_hit_ratio"] == 0.75
+    assert (summary["footprint_bytes"], summary["requested_bytes"]) == (1000, 4000)
+
+
+TRACES = [
+    ("key and size", "a,10\nb,20\na,10\n"),
+    ("time, key and size", "1,a,10\n2,b,20\n3,a,10\n"),
+    ("a line of names", "key,size\na,10\nb,20\na,10\n"),
+    ("comments, spaces and empty lines", "# x\na, 10\n\nb ,20\r\na,10"),
+    ("an object keeps its first size", "a,10\nb,20\na,99\n"),
+]
+
+
+@pytest.mark.parametrize(("packed"), [False, True], ids=["plain", "gzip"])
+@pytest.mark.parametrize("text", [row[1] for row in TRACES], ids=[row[0] for row in TRACES])
+def test_a_trace_is_read(tmp_path, text, packed):
+    file = tmp_path / ("t.csv.gz" if packed else "t.csv")
+    file.write_bytes(gzip.compress(text.encode()) if packed else text.encode())
+    trace = read_trace(file)
+    assert list(trace.sequence) == [0, 1, 0]
+    assert list(trace.sizes) == [10, 20]
+    assert list(read_trace(file, requests=2).sequence) == [0, 1]
+
+
+FAULTS = [
+    (b"a,10\nb\n", "line 2"),
+    (b"a,10\nb,-1\n", "line 2"),
+    (b"a,1\nb,1,2,3\n", "line 2"),
+    (b"", "no request"),
+    (b"\x28\xb5\x2f\xfdxx", "zstd"),
+]
+
+
+@pytest.mark.parametrize(("text", "says"), FAULTS, ids=[str(row[0]) for row in FAULTS])
+def test_a_wrong_trace_is_refused_by_line(tmp_path, text, says):
+    (tmp_path / "t").write_bytes(text)
+    with pytest.raises(ValueError, match=says):
+        read_trace(tmp_path / "t")
