@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from ipaddress import ip_network
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -30,21 +31,39 @@ def split_address(address: str) -> tuple[str, int]:
     return host.removeprefix("[").removesuffix("]"), int(port)
 
 
-def _check_address(address: str) -> str:
-    split_address(address)
+def _check_address(address: object) -> object:
+    if isinstance(address, str):
+        split_address(address)
     return address
 
 
-def _check_url(url: str) -> str:
+def _check_admin(address: object) -> object:
+    return _check_address(address) if address else address
+
+
+def _check_url(url: object) -> object:
+    if not isinstance(url, str):
+        return url
     match = re.fullmatch(r"https?://([^/?#@\s]+)/?", url)
     if match is None:
         raise ValueError("is not the URL of a server: write http://HOST[:PORT] or https://HOST[:PORT]")
     return url.removesuffix("/")
 
 
+def _check_network(network: object) -> object:
+    if isinstance(network, str):
+        try:
+            ip_network(network, strict=False)
+        except ValueError:
+            raise ValueError("is not an address or network: write 10.0.0.5 or 10.0.0.0/8") from None
+    return network
+
+
 Size = Annotated[int, BeforeValidator(parse_size), Field(ge=0)]
 Seconds = Annotated[float, Field(ge=0)]
 Address = Annotated[str, BeforeValidator(_check_address)]
+Network = Annotated[str, BeforeValidator(_check_network)]
+AdminAddress = Annotated[str, BeforeValidator(_check_admin)]
 ServerUrl = Annotated[str, BeforeValidator(_check_url)]
 
 
@@ -105,7 +124,7 @@ class ServeSettings(_Group):
     """How long a connection without a request is kept, in seconds."""
     drain: Seconds = 30.0
     """Longest wait for requests under way at SIGTERM or SIGINT, in seconds."""
-    trusted_proxies: tuple[str, ...] = ()
+    trusted_proxies: tuple[Network, ...] = ()
     """Addresses or networks whose X-Forwarded-For and X-Forwarded-Proto are believed, as in "10.0.0.0/8"."""
     tags_to_clients: bool = False
     """Whether Surrogate-Key, Cache-Tag and internal fields are sent on. The shield sends them to its edges."""
@@ -219,7 +238,7 @@ class Settings(_Group):
     """Name of the node, in Via, Cache-Status and receipts. Empty: the tier and the port, as in edge-8080."""
     listen: Address = "127.0.0.1:8080"
     """Address for clients (of a shield: for edges)."""
-    admin: str = ""
+    admin: AdminAddress = ""
     """Address of the admin listener. Empty: 127.0.0.1, the port of `listen` plus 1000."""
     data: str = ""
     """Data folder of the node. Empty: edgeward-data/NAME in the working directory."""
