@@ -37,7 +37,7 @@ class LoadOrder:
 
 
 async def measure(order: LoadOrder, console: Console) -> dict[str, Any]:
-    """Run a load order; its report. Raises Refused when a target or the count cannot be asked."""
+    """Run a load order; its report. Raises WorkFailed or Refused when a target or the count cannot be asked."""
     host = order.host or order.targets[0].authority
     targets = [Target(server, host) for server in order.targets]
     try:
@@ -59,7 +59,9 @@ async def _check(target: Target) -> None:
     try:
         (await target.connect()).close()
     except AskError as error:
-        raise Refused(f"cannot connect to {target.server.url}: {reason(error.__cause__ or error)}") from error
+        raise WorkFailed(
+            f"cannot connect to {target.server.url}: {reason(error.__cause__ or error)}"
+        ) from error
 
 
 async def _origin_count(order: LoadOrder, host: str) -> dict[str, Any] | None:
@@ -125,7 +127,7 @@ Examples:
 \b
 The targets' origin is `edgeward origin`. A trace has one key,size (or time,key,size) line for each request.
 Every request names the same Host, so that edges behind one shield share what it holds.
-Exit codes: 0 fine, 1 requests failed, 2 wrong usage or nothing to connect to."""
+Exit codes: 0 fine, 1 requests failed or nothing to connect to, 2 wrong usage."""
 
 
 @click.command(epilog=EXAMPLES)

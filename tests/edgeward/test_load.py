@@ -79,10 +79,10 @@ async def test_what_is_not_a_whole_good_answer_is_an_error(answer, reason):
     assert result["run"]["errors_by_reason"] == {reason: 100}
 
 
-def test_nothing_to_connect_to_is_one_line_and_exit_code_2():
+def test_nothing_to_connect_to_is_one_line_and_exit_code_1():
     (port,) = free_ports(1)
     got = CliRunner().invoke(main, ["load", f"http://127.0.0.1:{port}", "--requests", "1"])
-    assert got.exit_code == 2
+    assert got.exit_code == 1
     assert got.stderr == f"edgeward: cannot connect to http://127.0.0.1:{port}: Connection refused\n"
 
 
