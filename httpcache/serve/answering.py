@@ -2,17 +2,139 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import secrets
+from collections.abc import Callable
+from dataclasses import replace
 
 from httpcache.fetch.arriving import ArrivingBody
 from httpcache.fetch.failures import NextHopError
-from httpcache.messages import Form, RequestHead, ResponseHead, StoredResponse
+from httpcache.messages import Form, RequestHead, StoredResponse
 from httpcache.rules import answers
 from httpcache.rules.cache_key import CacheKey
 from httpcache.rules.content_coding import coding_to_make
 from httpcache.rules.decisions import Forward, Handling, Refusal, Reuse, Served, Validate
 from httpcache.rules.freshness import current_age, time_to_live
+from httpcache.serve.bodies import ArrivingContent, StoredContent
 from httpcache.serve.coder import with_form
-from httpcache.serve.exchange import Answer, BrokenOff
+from httpcache.serve.exchange import Answer
 from httpcache.serve.landing import Stored
 from httpcache.serve.tier import Tier
+from httpcache.settings import SitePolicy
+
+
+class Answering:
+    """Makes the answers of one tier."""
+
+    def __init__(self, tier: Tier) -> None:
+        self._tier = tier
+
+    def context(self) -> answers.Context:
+        """Who answers, whom, and when."""
+        tier = self._tier
+        return answers.Context(tier.identity, not tier.wiring.trusts_peers, tier.settings.coding, tier.now())
+
+    def reuse(self, request: RequestHead, reuse: Reuse, key: CacheKey) -> Answer:
+        """Answer with a stored response, without asking."""
+        served = Served.STALE if reuse.ttl < 0 else Served.HIT
+        handling = Handling(served, hit=True, ttl=reuse.ttl, key=key.key, detail=reuse.detail)
+        return self._from_stored(request, reuse.stored, reuse.age, handling)
+
+    def stale(
+        self, request: RequestHead, reuse: Reuse, decision: Validate | Forward, key: CacheKey, fwd_status: int | None
+    ) -> Answer:
+        """Answer with a stored response because the next hop failed."""
+        handling = Handling(
+            Served.STALE, fwd=decision.reason, fwd_status=fwd_status, ttl=reuse.ttl, key=key.key, detail=reuse.detail
+        )
+        return self._from_stored(request, reuse.stored, reuse.age, handling)
+
+    def landed(
+        self,
+        request: RequestHead,
+        landed: Stored,
+        decision: Validate | Forward,
+        key: CacheKey,
+        policy: SitePolicy,
+        *,
+        led: bool,
+    ) -> Answer:
+        """Answer with what a fetch has brought, to the request that led it or to one that waited."""
+        now = self._tier.now()
+        stored, freshened = landed.stored, landed.arriving is None
+        served = Served.REVALIDATED if freshened else Served.MISS if led else Served.COLLAPSED
+        handling = Handling(
+            served,
+            fwd=decision.reason,
+            fwd_status=landed.fwd_status,
+            stored=not freshened,
+            collapsed=not led,
+            ttl=int(time_to_live(stored, now, policy)),
+            key=key.key,
+            detail=decision.detail,
+        )
+        age = int(current_age(stored, now))
+        told = age if age > 0 or not led or freshened or "age" in stored.fields else None
+        if landed.arriving is None:
+            return self._from_stored(request, stored, told, handling)
+        return self._arriving(request, stored, landed.arriving, told, handling)
+
+    def _arriving(
+        self, request: RequestHead, stored: StoredResponse, arriving: ArrivingBody, age: int | None, handling: Handling
+    ) -> Answer:
+        form = replace(stored.forms[0], length=arriving.length)
+        composed = answers.compose(
+            request, replace(stored, forms=(form,)), age, handling, self.context(), secrets.token_hex(12)
+        )
+        if composed.length == 0 or request.method == "HEAD":
+            return Answer(composed.head, b"", composed.length, handling)
+        return Answer(composed.head, ArrivingContent(arriving, composed), composed.length, handling)
+
+    def _from_stored(
+        self, request: RequestHead, stored: StoredResponse, age: int | None, handling: Handling
+    ) -> Answer:
+        self._make_form(request, stored)
+        composed = answers.compose(request, stored, age, handling, self.context(), secrets.token_hex(12))
+        if not composed.spans or request.method == "HEAD":
+            return Answer(composed.head, b"", composed.length, handling)
+        whole = self._tier.store.body(composed.form)
+        if whole is None or composed.parts:
+            return Answer(composed.head, StoredContent(self._tier.store, stored, composed), composed.length, handling)
+        first, end = composed.spans[0]
+        body = whole if end - first == len(whole) else whole[first:end]
+        return Answer(composed.head, body, composed.length, handling)
+
+    def _make_form(self, request: RequestHead, stored: StoredResponse) -> None:
+        """Have the coded form made that this client would have liked, for the next one."""
+        tier = self._tier
+        if not tier.wiring.codes:
+            return
+        coding = coding_to_make(request.fields.get("accept-encoding"), stored, tier.settings.coding)
+        if coding:
+            tier.coder.schedule(stored, coding, lambda: self._whole(stored.forms[0]), self._keep_form(stored))
+
+    async def _whole(self, form: Form) -> bytes | None:
+        store = self._tier.store
+        return store.body(form) or await store.whole(form)
+
+    def _keep_form(self, stored: StoredResponse) -> Callable[[Form, bytes], None]:
+        def keep(form: Form, coded: bytes) -> None:
+            # What stands now counts: the response may have been freshened, replaced or evicted while it was coded.
+            for one in self._tier.store.look_up(stored.key):
+                if one.forms and one.forms[0].body_id == stored.forms[0].body_id:
+                    self._tier.store.keep(with_form(one, form), {form.body_id: coded})
+
+        return keep
+
+    def refusal(self, refusal: Refusal, key: str = "") -> Answer:
+        """The answer to a request that goes no further."""
+        handling = answers.refused_handling(refusal, key)
+        head, body = answers.failed(refusal, handling, self.context())
+        return Answer(head, body, len(body), handling)
+
+    def failure(self, error: NextHopError, decision: Validate | Forward, key: CacheKey) -> Answer:
+        """The answer when the next hop failed and nothing stored may stand in."""
+        handling = Handling(Served.ERROR, fwd=decision.reason, key=key.key, detail=error.error.replace("_", "-"))
+        refusal = Refusal(error.status, error.error)
+        head, body = answers.failed(refusal, handling, self.context(), error.error, error.detail)
+        return Answer(head, body, len(body), handling)
+

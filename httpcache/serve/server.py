@@ -18,6 +18,7 @@ from httpcache.rules import answers
 from httpcache.rules.decisions import Refusal
 from httpcache.rules.request_target import Target, read_target
 from httpcache.serve.exchange import Answer, BrokenOff, Closeable, Incoming
+from httpcache.serve.protocol import ConnectionServer
 from httpcache.settings import ServeSettings
 
 Answering = Callable[[Incoming], Awaitable[Answer]]
@@ -64,7 +65,7 @@ class HttpServer:
         self._node = node
         self._trusts_all = trusts_all
         self._trusted = [ipaddress.ip_network(network, strict=False) for network in settings.trusted_proxies]
-        self.web_server = web.Server(
+        self.web_server = ConnectionServer(
             self._handle,
             access_log=None,
             keepalive_timeout=settings.idle_timeout,

@@ -1,0 +1,87 @@
+"""The cache key (RFC 9111 §2): the target URI as the operator's policy normalises it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from httpcache.messages import RequestHead
+from httpcache.rules.request_target import normal_authority
+from httpcache.settings import SitePolicy, policy_for
+
+_URL = re.compile(
+    r"(?:(?P<scheme>https?)://)?(?P<authority>[^/?#\s]+)(?P<target>[/?][^#\s]*)?", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CacheKey:
+    """`key` finds stored responses; `uri` is the target URI less its scheme, as purge orders name it."""
+
+    key: str
+    uri: str
+
+
+def cache_key(request: RequestHead, policy: SitePolicy) -> CacheKey:
+    """The key of a request: scheme, authority, path and query, and the cookies that the policy names."""
+    uri = request.authority + normal_target(request.target, policy)
+    key = f"{request.scheme}://{uri}"
+    if policy.cookies:
+        cookies = _cookies(request.fields.get("cookie") or "")
+        named = "; ".join(f"{name}={cookies[name]}" for name in sorted(policy.cookies) if name in cookies)
+        key = f"{key}\n{named}"
+    return CacheKey(key, uri)
+
+
+def normal_target(target: str, policy: SitePolicy) -> str:
+    """Path and query with the query treated as the policy says."""
+    path, mark, query = target.partition("?")
+    if (
+        not mark
+        or (policy.query == "keep"
+        and not (policy.query_only or policy.query_without or policy.query_sorted))
+    ):
+        return target
+    if policy.query == "ignore":
+        return path
+    parameters = [one for one in query.split("&") if one and _is_kept(one.partition("=")[0], policy)]
+    if policy.query_sorted:
+        parameters.sort()
+    return f"{path}?{'&'.join(parameters)}" if parameters else path
+
+
+def _is_kept(name: str, policy: SitePolicy) -> bool:
+    if policy.query_only and not any(_pattern(one).fullmatch(name) for one in policy.query_only):
+        return False
+    return not any(_pattern(one).fullmatch(name) for one in policy.query_without)
+
+
+@lru_cache(1024)
+def _pattern(text: str) -> re.Pattern[str]:
+    return re.compile(".*".join(map(re.escape, text.split("*"))), re.DOTALL)
+
+
+def _cookies(value: str) -> dict[str, str]:
+    """Names and values of a Cookie field; of several with one name the first counts, as servers mostly take it."""
+    pairs: dict[str, str] = {}
+    for part in value.split(";"):
+        name, _, content = part.strip().partition("=")
+        pairs.setdefault(name, content)
+    return pairs
+
+
+def uri_of_url(url: str, sites: Sequence[SitePolicy]) -> str | None:
+    """The `uri` under which responses for a URL are stored, so that an order finds them; None when it is no URL."""
+    match = _URL.fullmatch(url)
+    if match is None:
+        return None
+    scheme = (match["scheme"] or "http").lower()
+    authority = normal_authority(match["authority"], scheme)
+    if authority is None:
+        return None
+    target = match["target"] or "/"
+    if target.startswith("?"):
+        target = f"/{target}"
+    return authority + normal_target(target, policy_for(tuple(sites), authority, target))

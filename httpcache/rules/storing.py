@@ -1,0 +1,135 @@
+"""Whether and how a response is stored (RFC 9111 §3)."""
+
+from __future__ import annotations
+
+import http_sf
+
+from httpcache.messages import Fields, RequestHead, ResponseHead
+from httpcache.rules.cache_control import ResponseDirectives, parse_request_directives
+from httpcache.rules.decisions import DoNotStore, NotStoredReason, Store, StoringDecision
+from httpcache.rules.fields import split_list
+from httpcache.rules.forwarding import without_hop_by_hop
+from httpcache.rules.freshness import HEURISTICALLY_CACHEABLE, freshness_lifetime
+from httpcache.rules.targeted import Effective, effective_directives
+from httpcache.rules.vary import selecting_fields, vary_names
+from httpcache.settings import SitePolicy
+
+UNDERSTOOD = HEURISTICALLY_CACHEABLE | {302, 303, 307, 400, 401, 403, 409, 418, 421, 422, 423, 424, 425, 426, 428, 429,
+                                        431, 451, 500, 502, 503, 504, 505, 506, 507, 508, 510, 511}  # fmt: skip
+"""Statuses whose caching requirements this cache implements, for must-understand (RFC 9111 §5.2.2.3)."""
+
+NEVER = frozenset((206, 304))
+"""Statuses that are no whole response of their own."""
+
+
+def decide_storing(
+    request: RequestHead, response: ResponseHead, response_time: float, policy: SitePolicy
+) -> StoringDecision:
+    """Decide on the response to a request; `response_time` is Unix seconds."""
+    effective = effective_directives(response.fields)
+    names = vary_names(response.fields)
+    reason = (
+        _refused_by_request(request, response, policy)
+        or _refused_by_response(response, effective, names)
+        or _refused_by_credentials(request, response, effective, policy)
+        or _refused_for_use(response, effective, response_time, policy)
+    )
+    if reason is not None:
+        return DoNotStore(reason)
+    return Store(
+        stored_fields(response.fields, effective.directives, policy),
+        selecting_fields(request.fields, names or ()),
+        purge_tags(response.fields),
+        cache_groups(response.fields),
+    )
+
+
+def _refused_by_request(
+    request: RequestHead, response: ResponseHead, policy: SitePolicy
+) -> NotStoredReason | None:
+    if policy.bypass:
+        return NotStoredReason.BYPASS
+    if request.method != "GET":
+        return NotStoredReason.METHOD
+    if parse_request_directives(request.fields).no_store:
+        return NotStoredReason.REQUEST_NO_STORE
+    if response.status == 206:
+        return NotStoredReason.PARTIAL
+    return NotStoredReason.STATUS if response.status < 200 or response.status in NEVER else None
+
+
+def _refused_by_response(
+    response: ResponseHead, effective: Effective, names: tuple[str, ...] | None
+) -> NotStoredReason | None:
+    directives = effective.directives
+    if directives.must_understand and response.status not in UNDERSTOOD:
+        return NotStoredReason.STATUS
+    if directives.no_store and not directives.must_understand:
+        return NotStoredReason.NO_STORE
+    if directives.private:
+        return NotStoredReason.PRIVATE
+    return NotStoredReason.VARY_STAR if names is None else None
+
+
+def _refused_by_credentials(
+    request: RequestHead, response: ResponseHead, effective: Effective, policy: SitePolicy
+) -> NotStoredReason | None:
+    directives = effective.directives
+    if "authorization" in request.fields and not (
+        directives.public or directives.s_maxage is not None or directives.must_revalidate
+    ):
+        return NotStoredReason.AUTHORIZATION  # RFC 9111 §3.5
+    if "set-cookie" in response.fields:
+        shared = directives.public or directives.s_maxage is not None or effective.is_targeted
+        if not shared or policy.set_cookie == "refuse":
+            return NotStoredReason.SET_COOKIE
+    return None
+
+
+def _refused_for_use(
+    response: ResponseHead, effective: Effective, response_time: float, policy: SitePolicy
+) -> NotStoredReason | None:
+    """The last requirement of §3, and ours: what can be neither fresh nor validated is of no use stored."""
+    directives, fields = effective.directives, response.fields
+    by_policy = policy.default_ttl is not None or policy.min_ttl or response.status in policy.status_ttl
+    explicit = directives.max_age is not None or directives.s_maxage is not None or "expires" in fields
+    if not (directives.public or explicit or by_policy or response.status in HEURISTICALLY_CACHEABLE):
+        return NotStoredReason.STATUS
+    if freshness_lifetime(response.status, fields, response_time, policy).seconds > 0:
+        return None
+    has_validator = "etag" in fields or "last-modified" in fields
+    has_window = bool(directives.stale_while_revalidate or directives.stale_if_error)
+    return None if has_validator or has_window else NotStoredReason.NO_FRESHNESS_NOR_VALIDATOR
+
+
+def stored_fields(fields: Fields, directives: ResponseDirectives, policy: SitePolicy) -> Fields:
+    """All fields but those of the connection, of the proxy, and those the directives name (RFC 9111 §3.1)."""
+    kept = without_hop_by_hop(fields)
+    named = directives.no_cache_fields | directives.private_fields
+    if policy.set_cookie == "strip":
+        named |= {"set-cookie"}
+    return kept.without(named) if named else kept
+
+
+def purge_tags(fields: Fields) -> tuple[str, ...]:
+    """The origin's purge tags: Surrogate-Key by white space, Cache-Tag by commas; each once, in order."""
+    tags = (fields.get("surrogate-key") or "").replace(",", " ").split()
+    tags += [tag.strip() for tag in split_list(fields.get("cache-tag") or "")]
+    return tuple(dict.fromkeys(tags))
+
+
+def cache_groups(fields: Fields) -> tuple[str, ...]:
+    """The groups of a response (RFC 9875 §2): a List of Strings; anything else is ignored."""
+    return strings_of(fields.get("cache-groups"))
+
+
+def strings_of(value: str | None) -> tuple[str, ...]:
+    """The Strings of a structured List; none when it is no such list."""
+    if value is None:
+        return ()
+    try:
+        members = http_sf.parse(value.encode("utf-8", "surrogateescape"), tltype="list")
+    except (http_sf.StructuredFieldError, ValueError):
+        return ()
+    bare = [one[0] if isinstance(one, tuple) else one for one in members] if isinstance(members, list) else []
+    return tuple(one for one in bare if isinstance(one, str) and not isinstance(one, http_sf.Token))
