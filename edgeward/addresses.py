@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import random
 import socket
 from dataclasses import dataclass
 from typing import Any
@@ -73,18 +74,21 @@ class ServerParam(click.ParamType[Server]):
 
 
 def free_ports(count: int) -> list[int]:
-    """Loopback ports that nothing listens on, each with its admin port free too. They may be taken meanwhile."""
+    """Loopback ports that nothing listens on, each with its admin port free too. They may be taken meanwhile.
+
+    Below the range that systems draw ports for outgoing connections from, so that none of those takes one.
+    """
     ports: list[int] = []
+    draw = random.SystemRandom()
     with contextlib.ExitStack() as held:
         while len(ports) < count:
+            port = draw.randrange(10_000, 31_000)
             with contextlib.suppress(OSError):
-                port = _hold(held, 0)
+                _hold(held, port)
                 _hold(held, admin_port(port))
                 ports.append(port)
     return ports
 
 
-def _hold(held: contextlib.ExitStack, port: int) -> int:
-    sock = held.enter_context(socket.socket())
-    sock.bind(("127.0.0.1", port))
-    return int(sock.getsockname()[1])
+def _hold(held: contextlib.ExitStack, port: int) -> None:
+    held.enter_context(socket.socket()).bind(("127.0.0.1", port))

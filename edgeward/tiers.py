@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
-_NAME = re.compile(r'[ \t,]*("(?:[^"\\]|\\.)*"|[^;,\s"]+)', re.ASCII)
-_PARAMETER = re.compile(r'[ \t]*;[ \t]*([a-z*][a-z0-9_.*-]*)(?:=("(?:[^"\\]|\\.)*"|[^;,\s"]+))?', re.ASCII)
+from httpcache.messages import Fields
+from httpcache.rules import cache_status
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,44 +38,39 @@ class TierOutcome(StrEnum):
 
 @lru_cache(maxsize=8192)
 def read_tiers(field_value: str) -> tuple[TierMember, ...]:
-    """The members of a Cache-Status field value, nearest the origin first; what cannot be read ends the list."""
-    members, position = [], 0
-    while match := _NAME.match(field_value, position):
-        name, position = _text(match[1]), match.end()
-        parameters: dict[str, str] = {}
-        while match := _PARAMETER.match(field_value, position):
-            parameters[match[1]] = match[2] or "?1"
-            position = match.end()
-        members.append(_member(name, parameters))
-    return tuple(members)
+    """The members of a Cache-Status field value, nearest the origin first; none when it is not valid."""
+    return tuple(_member(one) for one in cache_status.parse(Fields([(cache_status.NAME, field_value)])))
 
 
-def _member(name: str, parameters: dict[str, str]) -> TierMember:
+def _member(member: cache_status.Member) -> TierMember:
+    said = member.parameters
     return TierMember(
-        name=name,
-        hit=parameters.get("hit") == "?1",
-        fwd=parameters.get("fwd"),
-        fwd_status=_number(parameters.get("fwd-status")),
-        ttl=_number(parameters.get("ttl")),
-        stored=parameters.get("stored") == "?1",
-        collapsed=parameters.get("collapsed") == "?1",
-        key=_text(parameters.get("key", "")),
-        detail=_text(parameters.get("detail", "")),
+        name=member.cache,
+        hit=member.is_hit,
+        fwd=_text(said.get("fwd")) or None,
+        fwd_status=_number(said.get("fwd-status")),
+        ttl=_number(said.get("ttl")),
+        stored=said.get("stored") is True,
+        collapsed=said.get("collapsed") is True,
+        key=_text(said.get("key")),
+        detail=_text(said.get("detail")),
     )
 
 
-def _text(value: str) -> str:
-    return re.sub(r"\\(.)", r"\1", value[1:-1]) if value.startswith('"') else value
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
-def _number(value: str | None) -> int | None:
-    return int(value) if value is not None and re.fullmatch(r"-?\d{1,15}", value, re.ASCII) else None
+def _number(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def outcome(member: TierMember) -> TierOutcome:
     """What the cache that wrote `member` did."""
     if member.hit:
         return TierOutcome.STALE if member.ttl is not None and member.ttl < 0 else TierOutcome.HIT
+    if member.detail == "stale-if-error":
+        return TierOutcome.STALE
     if member.collapsed:
         return TierOutcome.COLLAPSED
     if member.fwd_status == 304:

@@ -78,6 +78,22 @@ STOOD = {
 }
 
 OTHER = {
+    "min-ttl": "Its lifetime is the least that the settings allow (min_ttl).",
+    "max-ttl": "Its lifetime is the greatest that the settings allow (max_ttl).",
+    "status-ttl": "Its lifetime is what the settings give to this status (status_ttl).",
+    "default-ttl": "Its lifetime is the settings' own, as the origin gives none (default_ttl).",
+    "heuristic": "The origin gives no lifetime: it was guessed from Last-Modified.",
+    "max-stale": "The request allows a stale answer (max-stale).",
+    "stale-while-revalidate": "It is being validated meanwhile, as the origin allows (stale-while-revalidate).",
+    "stale-if-error": "The next hop failed, and the origin allows a stale answer then (stale-if-error).",
+    "connection-refused": "The next hop could not be connected to.",
+    "connection-timeout": "The next hop did not accept a connection in time (fetch.connect_timeout).",
+    "connection-read-timeout": "The next hop fell silent (fetch.between_bytes_timeout).",
+    "http-response-timeout": "The next hop did not answer in time (fetch.first_byte_timeout).",
+    "http-response-incomplete": "The next hop broke off.",
+    "dns-error": "The name of the next hop was not found.",
+    "tls-certificate-error": "The certificate of the next hop was not accepted.",
+    "destination-not-found": "No origin is set for this host (origin, origins).",
     "only-if-cached": "The request wanted only what is stored (only-if-cached), and nothing stored could answer it.",
     "loop": "The request had been through this tier before: a loop, which is refused.",
 }

@@ -22,6 +22,7 @@ MEMBERS = [
     ("e; hit=?0; fwd=miss; stored=?1", [TierMember("e", fwd="miss", stored=True)]),
     ('e; hit; key="http://a/b;c,d"; other=1.5', [TierMember("e", hit=True, key="http://a/b;c,d")]),
     ("e; hit; ttl=soon", [TierMember("e", hit=True)]),
+    ("not; a=, list", []),
     ("", []),
 ]
 
@@ -51,6 +52,7 @@ WENT_THROUGH = [
         ["e revalidated", "s hit"],
     ),
     ("a stale answer", "e; hit; ttl=-1", ["e stale"]),
+    ("a failed next hop", "e; fwd=stale; fwd-status=503; ttl=-5; detail=stale-if-error", ["e stale"]),
     ("a bypass", "e; fwd=bypass", ["e bypass"]),
 ]
 
