@@ -1,0 +1,1 @@
+"""The tests: tables for rules, laws, and plays over real sockets."""

@@ -40,11 +40,21 @@ class Answering:
         return self._from_stored(request, reuse.stored, reuse.age, handling)
 
     def stale(
-        self, request: RequestHead, reuse: Reuse, decision: Validate | Forward, key: CacheKey, fwd_status: int | None
+        self,
+        request: RequestHead,
+        reuse: Reuse,
+        decision: Validate | Forward,
+        key: CacheKey,
+        fwd_status: int | None,
     ) -> Answer:
         """Answer with a stored response because the next hop failed."""
         handling = Handling(
-            Served.STALE, fwd=decision.reason, fwd_status=fwd_status, ttl=reuse.ttl, key=key.key, detail=reuse.detail
+            Served.STALE,
+            fwd=decision.reason,
+            fwd_status=fwd_status,
+            ttl=reuse.ttl,
+            key=key.key,
+            detail=reuse.detail,
         )
         return self._from_stored(request, reuse.stored, reuse.age, handling)
 
@@ -79,7 +89,12 @@ class Answering:
         return self._arriving(request, stored, landed.arriving, told, handling)
 
     def _arriving(
-        self, request: RequestHead, stored: StoredResponse, arriving: ArrivingBody, age: int | None, handling: Handling
+        self,
+        request: RequestHead,
+        stored: StoredResponse,
+        arriving: ArrivingBody,
+        age: int | None,
+        handling: Handling,
     ) -> Answer:
         form = replace(stored.forms[0], length=arriving.length)
         composed = answers.compose(
@@ -96,9 +111,11 @@ class Answering:
         composed = answers.compose(request, stored, age, handling, self.context(), secrets.token_hex(12))
         if not composed.spans or request.method == "HEAD":
             return Answer(composed.head, b"", composed.length, handling)
-        whole = self._tier.store.body(composed.form)
+        whole = self._tier.store.body(stored, composed.form)
         if whole is None or composed.parts:
-            return Answer(composed.head, StoredContent(self._tier.store, stored, composed), composed.length, handling)
+            return Answer(
+                composed.head, StoredContent(self._tier.store, stored, composed), composed.length, handling
+            )
         first, end = composed.spans[0]
         body = whole if end - first == len(whole) else whole[first:end]
         return Answer(composed.head, body, composed.length, handling)
@@ -110,11 +127,10 @@ class Answering:
             return
         coding = coding_to_make(request.fields.get("accept-encoding"), stored, tier.settings.coding)
         if coding:
-            tier.coder.schedule(stored, coding, lambda: self._whole(stored.forms[0]), self._keep_form(stored))
+            tier.coder.schedule(stored, coding, lambda: self._whole(stored), self._keep_form(stored))
 
-    async def _whole(self, form: Form) -> bytes | None:
-        store = self._tier.store
-        return store.body(form) or await store.whole(form)
+    async def _whole(self, stored: StoredResponse) -> bytes | None:
+        return await self._tier.store.whole(stored, stored.forms[0])
 
     def _keep_form(self, stored: StoredResponse) -> Callable[[Form, bytes], None]:
         def keep(form: Form, coded: bytes) -> None:
@@ -133,8 +149,9 @@ class Answering:
 
     def failure(self, error: NextHopError, decision: Validate | Forward, key: CacheKey) -> Answer:
         """The answer when the next hop failed and nothing stored may stand in."""
-        handling = Handling(Served.ERROR, fwd=decision.reason, key=key.key, detail=error.error.replace("_", "-"))
+        handling = Handling(
+            Served.ERROR, fwd=decision.reason, key=key.key, detail=error.error.replace("_", "-")
+        )
         refusal = Refusal(error.status, error.error)
         head, body = answers.failed(refusal, handling, self.context(), error.error, error.detail)
         return Answer(head, body, len(body), handling)
-

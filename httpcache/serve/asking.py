@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 
 from httpcache import clock
@@ -11,7 +12,7 @@ from httpcache.fetch.arriving import ArrivingBody
 from httpcache.fetch.collapse import Flight, Outcome
 from httpcache.fetch.failures import NextHopError
 from httpcache.fetch.next_hop import Reply
-from httpcache.messages import Fields, Form, PurgeMark, RequestHead, StoredResponse
+from httpcache.messages import Form, PurgeMark, RequestHead, StoredResponse
 from httpcache.observe import metrics
 from httpcache.rules.cache_key import CacheKey
 from httpcache.rules.decisions import (
@@ -92,7 +93,6 @@ class Asking:
         return self._land(question, reply, (mark, request_time, response_time), flight_key, flight)
 
     async def _send(self, question: Question, mark: PurgeMark, validate: Validate | None) -> Reply:
-        tier = self._tier
         request = question.request if question.uncollapsed else for_storing(question.request)
         return await self.send(request, question.client, question.key.key, mark, validate)
 
@@ -103,7 +103,7 @@ class Asking:
         key: str,
         mark: PurgeMark,
         validate: Validate | None = None,
-        content: object = None,
+        content: AsyncIterator[bytes] | None = None,
     ) -> Reply:
         """Forward a request with what this tier adds. Raises NextHopError."""
         tier = self._tier

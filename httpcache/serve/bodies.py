@@ -15,7 +15,7 @@ from httpcache.store.segments import SegmentLost
 class Readable(Protocol):
     """A store whose forms can be read."""
 
-    def read(self, form: Form, first: int, end: int) -> AsyncIterator[bytes]:
+    def read(self, stored: StoredResponse, form: Form, first: int, end: int) -> AsyncIterator[bytes]:
         """Octets [first, end); raises SegmentLost."""
         ...
 
@@ -41,12 +41,12 @@ class StoredContent:
         try:
             if not self._composed.parts:
                 for first, end in self._composed.spans:
-                    async for data in self._store.read(form, first, end):
+                    async for data in self._store.read(self._stored, form, first, end):
                         yield data
             for part in self._composed.parts:
                 yield part.before
                 if part.span is not None:
-                    async for data in self._store.read(form, *part.span):
+                    async for data in self._store.read(self._stored, form, *part.span):
                         yield data
         except SegmentLost as lost:
             self._store.forget(self._stored.key, self._stored)
@@ -58,7 +58,7 @@ class StoredContent:
 
 
 class ArrivingContent:
-    """Octets of a body that is still arriving. Its place is taken at once: octets may not leave before it has read them."""
+    """Octets of a body that is still arriving. Its place is taken at once, so that they wait for it."""
 
     def __init__(self, arriving: ArrivingBody, composed: Composed) -> None:
         self._pieces: list[tuple[bytes, Reader | None]] = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -33,7 +33,7 @@ class Answer:
     """What the client gets. `length` is the number of octets of `body`, None when it is not known beforehand."""
 
     head: ResponseHead
-    body: bytes | AsyncIterator[bytes]
+    body: bytes | AsyncIterable[bytes]
     length: int | None
     handling: Handling
 

@@ -60,14 +60,14 @@ class Passing:
         key = cache_key(head, policy)
         refusal = max_forwards_reached(head)
         if refusal is not None:
-            return self._answering.refusal(head, refusal)
+            return self._answering.refusal(refusal)
         decision = Forward(reason)
         try:
             reply = await self._asking.send(
                 head, incoming.client, key.key, self._tier.purges.mark, content=incoming.content
             )
         except NextHopError as error:
-            return self._answering.failure(head, error, decision, key)
+            return self._answering.failure(error, decision, key)
         self._invalidate(head, reply)
         return self.pass_on(incoming, Passed(reply, ""), decision, key)
 
@@ -86,7 +86,7 @@ class Passing:
         try:
             reply = await self._asking.send(incoming.head, incoming.client, key.key, mark)
         except NextHopError as error:
-            return self._answering.failure(incoming.head, error, decision, key)
+            return self._answering.failure(error, decision, key)
         for stored in decision.stored if isinstance(decision, Validate) else ():
             freshened = freshen_by_head(stored, reply.head, request_time, self._tier.now())
             if freshened is None:
@@ -112,14 +112,14 @@ class Passing:
             outcome = decide_failure(head, candidate, self._tier.now(), policy)
             if isinstance(outcome, ServeStale):
                 return self._answering.stale(head, outcome.reuse, decision, key, None)
-            return self._answering.failure(head, error, decision, key)
+            return self._answering.failure(error, decision, key)
         return self.pass_on(incoming, Passed(reply, "not-collapsible"), decision, key)
 
     def pass_on(
         self, incoming: Incoming, landed: Passed, decision: Validate | Forward, key: CacheKey
     ) -> Answer:
         """The answer that streams a reply to the one client that asked."""
-        tier, reply = self._tier, landed.reply
+        reply = landed.reply
         bypassed = decision.reason in (ForwardReason.BYPASS, ForwardReason.METHOD)
         handling = Handling(
             Served.BYPASS if bypassed else Served.MISS,
@@ -128,12 +128,5 @@ class Passing:
             key=key.key,
             detail=landed.detail or decision.detail,
         )
-        head = passed_head(
-            incoming.head,
-            reply.head,
-            handling,
-            tier.identity,
-            tier.now(),
-            to_clients=not tier.wiring.trusts_peers,
-        )
+        head = passed_head(reply.head, handling, self._answering.context())
         return Answer(head, PassedBody(reply), reply.length, handling)

@@ -14,7 +14,6 @@ from httpcache import clock
 from httpcache.fetch.failures import NextHopError
 from httpcache.messages import Fields, RequestHead
 from httpcache.observe import access_log, metrics
-from httpcache.rules import answers
 from httpcache.rules.decisions import Refusal
 from httpcache.rules.request_target import Target, read_target
 from httpcache.serve.exchange import Answer, BrokenOff, Closeable, Incoming
@@ -22,6 +21,7 @@ from httpcache.serve.protocol import ConnectionServer
 from httpcache.settings import ServeSettings
 
 Answering = Callable[[Incoming], Awaitable[Answer]]
+Refusing = Callable[[Refusal], Answer]
 
 
 class _Plain(web.StreamResponse):
@@ -53,13 +53,15 @@ class HttpServer:
     def __init__(
         self,
         answer: Answering,
+        refuse: Refusing,
         settings: ServeSettings,
         log: access_log.AccessLog,
         node: str,
         *,
         trusts_all: bool,
-    ):
+    ) -> None:
         self._answer = answer
+        self._refusal = refuse
         self._settings = settings
         self._log = log
         self._node = node
@@ -96,13 +98,21 @@ class HttpServer:
         metrics.RESPONSE_BYTES.labels(served).inc(sent)
         metrics.LATENCY.labels(served).observe(seconds)
         if self._log.is_on:
-            fwd = answer.handling.fwd or ""
             self._log.add(
                 access_log.Line(
-                    started, self._node, client, head.method, head.uri, response.status, sent, round(seconds, 6), served,
-                    fwd, answer.handling.detail,
+                    time=started,
+                    node=self._node,
+                    client=client,
+                    method=head.method,
+                    uri=head.uri,
+                    status=response.status,
+                    bytes=sent,
+                    seconds=round(seconds, 6),
+                    served=served,
+                    fwd=answer.handling.fwd or "",
+                    detail=answer.handling.detail,
                 )
-            )  # fmt: skip
+            )
         return response
 
     def _read(self, request: web.BaseRequest) -> Target | Refusal:
@@ -139,7 +149,7 @@ class HttpServer:
     async def _refuse(
         self, request: web.BaseRequest, refusal: Refusal
     ) -> tuple[web.StreamResponse, Answer, int]:
-        answer = refused(request.method, refusal, self._node)
+        answer = self._refusal(refusal)
         response, sent = await self._send(request, answer, close=True)
         return response, answer, sent
 
@@ -175,12 +185,6 @@ class HttpServer:
             if isinstance(answer.body, Closeable):
                 await asyncio.shield(answer.body.aclose())
         return response, sent
-
-
-def refused(method: str, refusal: Refusal, node: str) -> Answer:
-    """The answer to a request that goes no further."""
-    head, body, handling = answers.refuse(refusal, node, clock.now())
-    return Answer(head, body, len(body), handling)
 
 
 def _fields(request: web.BaseRequest) -> Fields:

@@ -38,6 +38,7 @@ class WorkerProcess:
     ) -> None:
         self.index = index
         self.report = WorkerReport()
+        self.ready = asyncio.Event()
         self.process: asyncio.subprocess.Process | None = None
         self._module = module
         self._settings = settings
@@ -77,6 +78,8 @@ class WorkerProcess:
         async for line in process.stdout:
             with contextlib.suppress(msgspec.MsgspecError):
                 self.report = msgspec.json.decode(line, type=WorkerReport)
+            if self.report.ready:
+                self.ready.set()
         await process.wait()
         self.report = WorkerReport()
         metrics.forget_worker(process.pid, str(self._metrics_folder))
@@ -144,8 +147,8 @@ class Supervisor:
         return 0
 
     async def _announce(self) -> None:
-        while not all(report.ready for report in self._reports()):
-            await asyncio.sleep(0.05)
+        for worker in self.workers:
+            await worker.ready.wait()
         name, address = self._settings.node_name, self._settings.listen
         host, port = self._settings.admin_address
         log.info(
@@ -173,13 +176,12 @@ def run(settings: Settings, module: str) -> int:
     )
     folder = Path(settings.data_folder)
     try:
-        lock = lock_data_folder(folder)
+        with lock_data_folder(folder):
+            sockets = listening(*split_address(settings.listen), settings.workers, "listen")
+            admin = listening(*settings.admin_address, 1, "admin")[0]
+            return _run_loop(lambda: Supervisor(settings, module, folder, sockets, admin))
     except DataFolderError as error:
         raise StartError(f"data: {error}") from error
-    with lock:
-        sockets = listening(*split_address(settings.listen), settings.workers, "listen")
-        admin = listening(*settings.admin_address, 1, "admin")[0]
-        return _run_loop(lambda: Supervisor(settings, module, folder, sockets, admin))
 
 
 def _run_loop(make: Callable[[], Supervisor]) -> int:

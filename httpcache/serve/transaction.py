@@ -6,9 +6,8 @@ from dataclasses import replace
 from typing import assert_never
 
 from httpcache import clock
-from httpcache.fetch.collapse import Joined, Outcome
-from httpcache.fetch.failures import NextHopError
-from httpcache.messages import PurgeMark, RequestHead, ResponseHead, StoredResponse
+from httpcache.fetch.collapse import Joined
+from httpcache.messages import PurgeMark, RequestHead, StoredResponse
 from httpcache.observe import metrics
 from httpcache.rules.cache_key import CacheKey, cache_key
 from httpcache.rules.decisions import (
@@ -16,11 +15,9 @@ from httpcache.rules.decisions import (
     Forward,
     ForwardReason,
     GatewayTimeout,
-    Handling,
     Refusal,
     Reuse,
     ReuseDecision,
-    Served,
     ServeStale,
     Standing,
     Validate,
@@ -48,20 +45,30 @@ class Transactions:
         self._tier = tier
         self._asking = Asking(tier)
         self._answering = Answering(tier)
-        self._passing = Passing(tier, self._asking)
+        self._passing = Passing(tier, self._asking, self._answering)
         self._refreshing = Refreshing(tier, self._asking)
 
     async def answer(self, incoming: Incoming) -> Answer:
         """The answer to one request. Never raises for what a client, a next hop or a store may do."""
         tier, head = self._tier, incoming.head
         if is_loop(head.fields, tier.identity):
-            return self._answering.refusal(head, Refusal(508, "loop"))
+            return self._answering.refusal(Refusal(508, "loop"))
         policy = policy_for(tier.settings.sites, head.authority, head.target)
         if head.method not in ("GET", "HEAD"):
             return await self._passing.forward(incoming, ForwardReason.METHOD, policy)
         if policy.bypass or incoming.content is not None:
             return await self._passing.forward(incoming, ForwardReason.BYPASS, policy)
         return await self._look_up(incoming, cache_key(head, policy), policy)
+
+    def refuse(self, refusal: Refusal) -> Answer:
+        """The answer to what never became a request."""
+        return self._answering.refusal(refusal)
+
+    async def drain(self) -> None:
+        """Wait for what goes on after answers: bodies that arrive, background validations, coded forms."""
+        await self._refreshing.drain()
+        await self._asking.drain()
+        await self._tier.coder.settle()
 
     async def _look_up(self, incoming: Incoming, key: CacheKey, policy: SitePolicy) -> Answer:
         head, tier = incoming.head, self._tier
@@ -74,8 +81,7 @@ class Transactions:
                         self._refreshing.start(incoming, key, policy, decision.stored)
                     return self._answering.reuse(head, decision, key)
                 case GatewayTimeout():
-                    refusal = Refusal(504, decision.detail)
-                    return self._answering.refusal(head, refusal, key=key.key)
+                    return self._answering.refusal(Refusal(504, decision.detail), key.key)
                 case Validate() | Forward():
                     if head.method == "HEAD":
                         return await self._passing.forward_head(incoming, decision, key, policy)
@@ -178,7 +184,7 @@ class Transactions:
                 return None
             if landed.arriving is not None and not landed.arriving.may_be_joined:
                 return None
-        return self._answering.landed(incoming.head, landed, decision, key, led=joined.led)
+        return self._answering.landed(incoming.head, landed, decision, key, policy, led=joined.led)
 
     async def _failed(
         self,
@@ -198,7 +204,7 @@ class Transactions:
         if isinstance(outcome, ServeStale):
             return self._answering.stale(incoming.head, outcome.reuse, decision, key, status)
         if landed.error is not None:
-            return self._answering.failure(incoming.head, landed.error, decision, key)
+            return self._answering.failure(landed.error, decision, key)
         return None
 
 

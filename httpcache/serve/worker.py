@@ -69,6 +69,7 @@ class Worker:
         self.transactions = Transactions(self.tier)
         self.http = HttpServer(
             self.transactions.answer,
+            self.transactions.refuse,
             settings.serve,
             self.log,
             settings.node_name,

@@ -1,0 +1,1 @@
+"""REMEMBER: records, a RAM store, a disk store, one over the other."""

@@ -1,0 +1,1 @@
+"""Small plays over real sockets: a scripted origin, a real shield, real edges."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import socket
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from httpcache.serve.sockets import listening
 from httpcache.serve.worker import Worker
 from httpcache.settings import Settings
 from tests.scenarios.origin import Origin
+from tests.scenarios.ports import free_port
 
 
 @dataclass
@@ -72,7 +72,7 @@ class Node:
         host, _, port = self.settings.listen.rpartition(":")
         sock = listening(host, int(port), 1, "listen")[0]
         self.worker = Worker(self.settings, self.module.wire(self.settings), 0, sock)
-        self.worker.tier.now = lambda: _now() + self.clock[0]
+        self.worker.tier.now = lambda: time.time() + self.clock[0]
         await self.worker.start()
         async with asyncio.timeout(10):
             while not self.worker.follower.is_following:
@@ -91,23 +91,6 @@ class Node:
         """Stop and start on the same data folder."""
         await self.stop()
         await self.start()
-
-
-def _now() -> float:
-    import time
-
-    return time.time()
-
-
-def free_port() -> int:
-    """A port that nothing listens on, whose admin port is free too."""
-    while True:
-        with socket.socket() as one, contextlib.suppress(OSError), socket.socket() as other:
-            one.bind(("127.0.0.1", 0))
-            port = int(one.getsockname()[1])
-            if port < 64000:
-                other.bind(("127.0.0.1", port + 1000))
-                return port
 
 
 class World:

@@ -1,0 +1,35 @@
+"""What the stores count, and faults that are logged once in a while."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass, field
+
+log = logging.getLogger(__name__)
+
+QUIET = 60.0
+"""Seconds between two log lines of one kind of fault."""
+
+
+@dataclass
+class Counts:
+    """Counters of one worker's stores."""
+
+    ram_hits: int = 0
+    disk_hits: int = 0
+    misses: int = 0
+    written: int = 0
+    refused: int = 0
+    faults: dict[str, int] = field(default_factory=dict)
+    _told: dict[str, float] = field(default_factory=dict)
+
+    def fault(self, kind: str, error: BaseException | None = None) -> None:
+        """Count a fault that cost a slower answer; the first of its kind in a minute is logged."""
+        self.faults[kind] = self.faults.get(kind, 0) + 1
+        now = time.monotonic()
+        if now - self._told.get(kind, -QUIET) >= QUIET:
+            self._told[kind] = now
+            log.warning(
+                "store: %s fault (%d so far): %s", kind, self.faults[kind], error or "not what was written"
+            )

@@ -1,0 +1,71 @@
+"""diskcache's Disk, for octets only: it refuses to pickle and to unpickle, and writes a value at once."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from diskcache.core import MODE_BINARY, MODE_RAW, UNKNOWN, Disk
+
+
+class NotOctets(ValueError):
+    """A key or value that is not what this store writes: somebody else has written to the folder."""
+
+
+class RawDisk(Disk):  # type: ignore[misc]
+    """Keys are text, values octets. The stock class pickles others and unpickles what it finds (CVE-2025-69872)."""
+
+    def put(self, key: Any) -> tuple[str, bool]:
+        """The database's form of a key."""
+        if type(key) is not str:
+            raise NotOctets(f"a key of type {type(key).__name__}")
+        return key, True
+
+    def get(self, key: Any, raw: Any) -> str:
+        """A key from its database form."""
+        if not raw or type(key) is not str:
+            raise NotOctets("a key that is not text")
+        return key
+
+    def store(self, value: Any, read: bool, key: Any = UNKNOWN) -> tuple[int, int, str | None, Any]:
+        """Size, mode, file name and database value of octets; large ones go to a file in one write."""
+        if type(value) is not bytes or read:
+            raise NotOctets(f"a value of type {type(value).__name__}")
+        if len(value) < self.min_file_size:
+            return 0, MODE_RAW, None, sqlite3.Binary(value)
+        name, path = self.filename(key, value)
+        self._write_file(Path(path), value)
+        return len(value), MODE_BINARY, name, None
+
+    def filename(self, key: Any = UNKNOWN, value: Any = UNKNOWN) -> tuple[str, str]:
+        """A new file's name: one of 256 folders, random within."""
+        name = f"{secrets.token_hex(1)}/{secrets.token_hex(12)}.val"
+        return name, f"{self._directory}/{name}"
+
+    def _write_file(self, path: Path, value: bytes) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        try:
+            descriptor = os.open(path, flags, 0o600)
+        except FileNotFoundError:
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            descriptor = os.open(path, flags, 0o600)
+        try:
+            view = memoryview(value)
+            while view:
+                view = view[os.write(descriptor, view) :]
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
+        finally:
+            os.close(descriptor)
+
+    def fetch(self, mode: int, filename: str | None, value: Any, read: bool) -> bytes:
+        """The octets of a row."""
+        if mode == MODE_RAW and type(value) is bytes:
+            return value
+        if mode == MODE_BINARY and filename and not read:
+            return (Path(self._directory) / filename).read_bytes()
+        raise NotOctets("a value that is not octets")

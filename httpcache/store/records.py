@@ -1,0 +1,136 @@
+"""Stored responses and segments as octets: magic, version, length, xxhash. A bad octet anywhere makes it None."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+
+import msgspec
+import xxhash
+
+from httpcache.messages import Fields, Form, PurgeMark, StoredResponse
+
+VERSION = 1
+_HEAD = struct.Struct("<4sHHQQ")
+RECORD_MAGIC, SEGMENT_MAGIC = b"EWre", b"EWse"
+HEAD_SIZE = _HEAD.size
+"""Octets before the content of a record or a segment."""
+
+
+class _Form(msgspec.Struct, array_like=True):
+    coding: str
+    body_id: str
+    length: int | None
+    held: list[tuple[int, int]]
+
+
+class _Stored(msgspec.Struct, array_like=True):
+    key: bytes
+    uri: bytes
+    status: int
+    reason: bytes
+    fields: list[tuple[bytes, bytes]]
+    request_time: float
+    response_time: float
+    selecting: list[tuple[str, bytes | None]]
+    tags: list[bytes]
+    groups: list[bytes]
+    mark: tuple[int, int]
+    forms: list[_Form]
+    method: str
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(list[_Stored])
+
+
+def key_hash(key: str) -> str:
+    """Name of everything that is stored for a cache key: 32 hexadecimal digits. Not secret: a record names its key."""
+    return xxhash.xxh3_128_hexdigest(_octets(key))
+
+
+def encode_record(candidates: Sequence[StoredResponse]) -> bytes:
+    """The record of one cache key: its stored responses."""
+    return seal(RECORD_MAGIC, _encoder.encode([_flat(one) for one in candidates]))
+
+
+def decode_record(data: bytes, key: str) -> tuple[StoredResponse, ...] | None:
+    """The stored responses of `key`; None when the octets are not what was written, or are another key's."""
+    candidates = decode_any(data)
+    return candidates if candidates and all(one.key == key for one in candidates) else None
+
+
+def decode_any(data: bytes) -> tuple[StoredResponse, ...]:
+    """The stored responses of whatever key the record is for; none when the octets are not what was written."""
+    content = unseal(RECORD_MAGIC, data)
+    if content is None:
+        return ()
+    try:
+        return tuple(_full(one) for one in _decoder.decode(content))
+    except (msgspec.MsgspecError, ValueError):
+        return ()
+
+
+def seal(magic: bytes, content: bytes) -> bytes:
+    """Content behind a head that tells what it is and how to see that it is whole."""
+    return _HEAD.pack(magic, VERSION, 0, len(content), xxhash.xxh3_64_intdigest(content)) + content
+
+
+def unseal(magic: bytes, data: bytes) -> bytes | None:
+    """The content that was sealed, or None."""
+    if len(data) < HEAD_SIZE:
+        return None
+    own, version, _, length, digest = _HEAD.unpack_from(data)
+    content = data[HEAD_SIZE:]
+    if (
+        own != magic
+        or version != VERSION
+        or length != len(content)
+        or digest != xxhash.xxh3_64_intdigest(content)
+    ):
+        return None
+    return content
+
+
+def _octets(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _text(octets: bytes) -> str:
+    return octets.decode("utf-8", "surrogateescape")
+
+
+def _flat(one: StoredResponse) -> _Stored:
+    return _Stored(
+        _octets(one.key),
+        _octets(one.uri),
+        one.status,
+        _octets(one.reason),
+        [(_octets(name), _octets(value)) for name, value in one.fields],
+        one.request_time,
+        one.response_time,
+        [(name, None if value is None else _octets(value)) for name, value in one.selecting],
+        [_octets(tag) for tag in one.tags],
+        [_octets(group) for group in one.groups],
+        (one.mark.epoch, one.mark.n),
+        [_Form(form.coding, form.body_id, form.length, list(form.held)) for form in one.forms],
+        one.method,
+    )
+
+
+def _full(one: _Stored) -> StoredResponse:
+    return StoredResponse(
+        key=_text(one.key),
+        uri=_text(one.uri),
+        status=one.status,
+        reason=_text(one.reason),
+        fields=Fields((_text(name), _text(value)) for name, value in one.fields),
+        request_time=one.request_time,
+        response_time=one.response_time,
+        selecting=tuple((name, None if value is None else _text(value)) for name, value in one.selecting),
+        tags=tuple(map(_text, one.tags)),
+        groups=tuple(map(_text, one.groups)),
+        mark=PurgeMark(*one.mark),
+        forms=tuple(Form(form.coding, form.body_id, form.length, tuple(form.held)) for form in one.forms),
+        method=one.method,
+    )

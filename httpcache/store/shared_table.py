@@ -1,0 +1,33 @@
+"""A table of fixed size in memory that all workers of a node share, by a file in the data folder."""
+
+from __future__ import annotations
+
+import mmap
+import os
+from pathlib import Path
+
+import xxhash
+
+
+def shared_memory(path: Path | None, size: int) -> mmap.mmap:
+    """`size` zeroed octets, or what stands in the file. Without a path they are this process's own.
+
+    A file that cannot be mapped is no reason not to serve: then the octets are this process's own too.
+    """
+    if path is None:
+        return mmap.mmap(-1, size)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            if os.fstat(descriptor).st_size != size:
+                os.ftruncate(descriptor, size)
+            return mmap.mmap(descriptor, size)
+        finally:
+            os.close(descriptor)
+    except OSError:
+        return mmap.mmap(-1, size)
+
+
+def slot_of(name: str, slots: int) -> int:
+    """The slot of a name."""
+    return xxhash.xxh3_64_intdigest(name.encode("utf-8", "surrogateescape")) % slots

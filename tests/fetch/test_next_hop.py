@@ -1,0 +1,113 @@
+"""The next hop over real sockets: what comes back, and what each failure is called."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from httpcache.fetch.failures import NextHopError
+from httpcache.fetch.next_hop import NextHop
+from httpcache.messages import Fields, RequestHead
+from httpcache.settings import FetchSettings
+from tests.scenarios.origin import Origin
+from tests.scenarios.ports import free_port
+
+GET = RequestHead("GET", "http", "site.example", "/a", Fields([("X-One", "1")]))
+
+
+@pytest.fixture
+async def origin():
+    made = Origin()
+    await made.start()
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def next_hop():
+    made = NextHop(FetchSettings(connect_timeout=1, first_byte_timeout=0.2, between_bytes_timeout=0.2))
+    yield made
+    await made.close()
+
+
+async def body_of(reply) -> bytes:
+    try:
+        return b"".join([data async for data in reply.chunks()])
+    finally:
+        await reply.close()
+
+
+async def test_a_response_comes_as_it_was_sent(origin, next_hop):
+    origin.answers("/a", b"body", status=203, X_Two="2", Content_Encoding="gzip", fields=[("Set-Cookie", "a"), ("Set-Cookie", "b")])
+    reply = await next_hop.send(GET, [origin.url])
+    assert (reply.head.status, reply.head.reason, reply.length) == (203, "Scripted", 4)
+    assert reply.head.fields.all("set-cookie") == ("a", "b")
+    assert await body_of(reply) == b"body"
+    assert origin.requests[0].get("Host") == "site.example"
+    assert {name for name, _ in origin.requests[0].fields} == {"Host", "X-One"}
+
+
+async def test_a_redirect_is_not_followed(origin, next_hop):
+    origin.answers("/a", status=301, Location="/b")
+    reply = await next_hop.send(GET, [origin.url])
+    assert reply.head.status == 301
+    await reply.close()
+
+
+async def test_connections_are_kept(origin, next_hop):
+    origin.answers("/a", b"x")
+    for _ in range(3):
+        await body_of(await next_hop.send(GET, [origin.url]))
+    assert len(origin._connections) == 1
+
+
+async def test_a_server_that_refuses_gives_way_to_the_next(origin, next_hop):
+    origin.answers("/a", b"x")
+    reply = await next_hop.send(GET, [f"http://127.0.0.1:{free_port()}", origin.url])
+    assert reply.server == origin.url
+    await reply.close()
+
+
+async def failure(next_hop, url) -> tuple[str, int]:
+    with pytest.raises(NextHopError) as caught:
+        await body_of(await next_hop.send(GET, [url]))
+    return caught.value.error, caught.value.status
+
+
+async def test_nothing_listens(next_hop):
+    assert await failure(next_hop, f"http://127.0.0.1:{free_port()}") == ("connection_refused", 502)
+
+
+async def test_no_server_for_the_host(next_hop):
+    with pytest.raises(NextHopError, match="destination_not_found"):
+        await next_hop.send(GET, [])
+
+
+async def test_no_response_in_time(origin, next_hop):
+    gate = asyncio.Event()
+    origin.answers("/a", b"x", gate=gate)
+    assert (await failure(next_hop, origin.url))[1] == 504
+    gate.set()
+
+
+async def test_a_body_that_falls_silent(origin, next_hop):
+    gate = asyncio.Event()
+    origin.answers("/a", b"xx", body_gate=gate)
+    assert await failure(next_hop, origin.url) == ("connection_read_timeout", 504)
+    gate.set()
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_a_body_broken_off(origin, next_hop, chunked):
+    origin.answers("/a", b"x" * 100, cut=50, chunked=chunked)
+    assert await failure(next_hop, origin.url) == ("http_response_incomplete", 502)
+
+
+RUBBISH = [b"rubbish\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", b"HTTP/1.1 20 OK\r\n\r\n", b""]
+
+
+@pytest.mark.parametrize("raw", RUBBISH)
+async def test_what_is_no_response_is_a_502(origin, next_hop, raw):
+    origin.answers("/a", raw=raw)
+    assert (await failure(next_hop, origin.url))[1] == 502

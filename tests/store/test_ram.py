@@ -1,0 +1,49 @@
+"""The RAM store counts what it costs, and takes only what is small enough."""
+
+from __future__ import annotations
+
+import sys
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from httpcache.store.ram import RamStore, cost_of
+from tests.store.things import stored
+
+
+def test_bodies_above_a_hundredth_of_the_budget_and_a_mebibyte_are_not_admitted():
+    ram = RamStore(2**24)
+    ram.put("k", (stored("k"),), {"b.1": b"x" * (2**20 + 1)})
+    assert ram.get("k") is None
+    ram.put("k", (stored("k"),), {"b.1": b"x" * 2**20})
+    assert ram.get("k") is not None
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcd"), st.integers(0, 3000)), max_size=40))
+def test_what_is_used_is_the_sum_of_what_is_held(puts):
+    ram = RamStore(10_000)
+    for key, size in puts:
+        ram.put(key, (stored(key, f"{key}.1", size),), {f"{key}.1": bytes(size)})
+    held = [(key, shelf) for key in "abcd" if (shelf := ram.get(key)) is not None]
+    assert sum(cost_of(key, shelf) for key, shelf in held) == ram.used <= 10_000
+
+
+def test_bodies_of_responses_that_went_are_dropped():
+    ram = RamStore(10_000)
+    ram.put("k", (stored("k", "one"),), {"one": b"1"})
+    ram.put("k", (stored("k", "two"),), {"two": b"2"})
+    assert set(ram.get("k").bodies) == {"two"}
+
+
+def test_the_counted_cost_is_near_the_real_one():
+    import tracemalloc
+
+    ram = RamStore(2**26)
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    for index in range(2000):
+        key = f"http://site.example/objects/{index}"
+        ram.put(key, (stored(key, f"{index:032x}.1", 1000),), {f"{index:032x}.1": bytes(1000)})
+    real = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    assert 0.7 < ram.used / real < 1.4, (ram.used, real, sys.getsizeof(b""))

@@ -1,0 +1,42 @@
+"""Records and segments: what was written comes back, anything else is None."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from httpcache.store import records
+from tests.store.things import stored
+
+RECORD = records.encode_record([stored(variant="de"), stored(variant=None)])
+
+
+def test_a_record_comes_back_as_it_was():
+    assert records.decode_record(RECORD, "http://a/x") == (stored(variant="de"), stored(variant=None))
+
+
+def test_a_record_of_another_key_is_none():
+    assert records.decode_record(RECORD, "http://a/y") is None
+
+
+@given(st.integers(0, len(RECORD) - 1), st.integers(1, 255))
+def test_a_record_with_any_octet_changed_is_none(at, change):
+    broken = bytearray(RECORD)
+    broken[at] ^= change
+    assert records.decode_record(bytes(broken), "http://a/x") is None
+
+
+@given(st.integers(0, len(RECORD) - 1))
+def test_a_record_cut_off_anywhere_is_none(at):
+    assert records.decode_record(RECORD[:at], "http://a/x") is None
+
+
+@given(st.binary(max_size=200))
+def test_any_octets_are_a_record_or_none_and_never_an_error(data):
+    assert records.decode_record(data, "k") is None
+
+
+@given(st.binary())
+def test_a_segment_comes_back_as_it_was(data):
+    assert records.unseal(records.SEGMENT_MAGIC, records.seal(records.SEGMENT_MAGIC, data)) == data
+    assert records.unseal(records.RECORD_MAGIC, records.seal(records.SEGMENT_MAGIC, data)) is None

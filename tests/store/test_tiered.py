@@ -1,0 +1,240 @@
+"""The store as the transaction sees it: RAM over disk, and each alone."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from httpcache.messages import Form
+from httpcache.settings import StoreSettings
+from httpcache.store.raw_disk import NotOctets, RawDisk
+from httpcache.store.segments import SegmentLost
+from httpcache.store.tiered import TieredStore
+from tests.store.things import stored
+
+SEGMENT = 64 * 2**10
+
+
+def settings(ram: int = 2**22, disk: int = 2**24, **more) -> StoreSettings:
+    return StoreSettings(ram=ram, disk=disk, segment=SEGMENT, **more)
+
+
+async def opened(folder: Path, **more) -> TieredStore:
+    made = TieredStore(settings(**more), folder)
+    await made.start()
+    return made
+
+
+async def everything(store, one) -> bytes | None:
+    return await store.whole(one, one.forms[0])
+
+
+@pytest.fixture(params=[2**24, 0], ids=["RAM over disk", "RAM alone"])
+async def store(request, tmp_path):
+    made = await opened(tmp_path, disk=request.param)
+    yield made
+    await made.close()
+
+
+async def test_what_is_kept_is_found_with_its_body(store):
+    one = stored()
+    store.keep(one, {"b.1": b"abc"})
+    assert store.look_up(one.key) == (one,)
+    assert store.body(one, one.forms[0]) == b"abc"
+    assert store.look_up("http://a/other") == ()
+
+
+async def test_a_later_response_takes_the_place_of_the_same_variant_only(store):
+    german, french = stored(variant="de", body_id="h.1"), stored(variant="fr", body_id="h.2")
+    newer = stored(variant="de", body_id="h.3", received=2000.0)
+    for one, body in ((german, b"aaa"), (french, b"bbb"), (newer, b"ccc")):
+        store.keep(one, {one.forms[0].body_id: body})
+    assert set(store.look_up(german.key)) == {french, newer}
+    assert [store.body(one, one.forms[0]) for one in (newer, french)] == [b"ccc", b"bbb"]
+
+
+async def test_variants_are_bounded_and_the_oldest_goes(tmp_path):
+    store = await opened(tmp_path, variants=3)
+    for index in range(5):
+        store.keep(stored(variant=str(index), body_id=f"h.{index}"), {f"h.{index}": b"abc"})
+    assert [one.selecting[0][1] for one in store.look_up("http://a/x")] == ["2", "3", "4"]
+    await store.close()
+
+
+async def test_what_is_forgotten_is_gone(store):
+    one = stored()
+    store.keep(one, {"b.1": b"abc"})
+    store.forget(one.key)
+    assert store.look_up(one.key) == store.look_deeper(one.key) == ()
+
+
+async def test_a_restart_on_the_same_folder_finds_what_was_kept(tmp_path):
+    first = await opened(tmp_path)
+    small = stored("http://a/s", first.new_body_id("http://a/s"))
+    large = stored("http://a/l", first.new_body_id("http://a/l"), 3 * SEGMENT + 5)
+    body = os.urandom(3 * SEGMENT + 5)
+    first.keep(small, {small.forms[0].body_id: b"abc"})
+    first.keep(large, {large.forms[0].body_id: body})
+    await first.close()
+    second = await opened(tmp_path)
+    assert second.look_up(small.key) == (small,)
+    assert await everything(second, small) == b"abc"
+    assert await everything(second, large) == body
+    part = b"".join([data async for data in second.read(large, large.forms[0], SEGMENT - 3, 2 * SEGMENT + 4)])
+    assert part == body[SEGMENT - 3 : 2 * SEGMENT + 4]
+    await second.close()
+
+
+async def test_a_body_that_came_by_segments_is_kept_without_passing_ram(tmp_path):
+    store = await opened(tmp_path)
+    body_id = store.new_body_id("http://a/x")
+    assert await store.segments.write(body_id, 0, b"a" * SEGMENT)
+    assert await store.segments.write(body_id, 1, b"b" * 10)
+    one = stored(body_id=body_id, length=SEGMENT + 10)
+    store.keep(one, {})
+    assert await everything(store, one) == b"a" * SEGMENT + b"b" * 10
+    await store.close()
+
+
+async def test_a_lost_segment_is_told_and_counted(tmp_path):
+    store = await opened(tmp_path)
+    one = stored(body_id="h.lost", length=3 * SEGMENT)
+    store.keep(one, {})
+    with pytest.raises(SegmentLost):
+        _ = [data async for data in store.read(one, one.forms[0], 0, 3 * SEGMENT)]
+    assert store.counts.faults["segment"] == 1
+    await store.close()
+
+
+async def test_a_changed_octet_on_disk_is_never_served(tmp_path):
+    store = await opened(tmp_path)
+    one = stored(body_id="h.1", length=SEGMENT)
+    store.keep(one, {"h.1": b"x" * SEGMENT})
+    await store.close()
+    (file,) = (tmp_path / "store").glob("??/*.val")
+    octets = bytearray(file.read_bytes())
+    octets[1000] ^= 1
+    file.write_bytes(octets)
+    again = await opened(tmp_path)
+    assert again.look_up(one.key) == (one,)
+    assert await everything(again, one) is None
+    await again.close()
+
+
+@pytest.mark.parametrize(("column", "value"), [("mode", 4), ("raw", 0)], ids=["a pickled value", "a pickled key"])
+async def test_a_row_that_was_tampered_with_is_not_unpickled(tmp_path, column, value):
+    store = await opened(tmp_path)
+    store.keep(stored(), {"b.1": b"abc"})
+    await store.close()
+    with sqlite3.connect(tmp_path / "store" / "cache.db") as database:
+        database.execute(f"UPDATE Cache SET {column} = {value}, value = x'80049529'")
+    again = await opened(tmp_path)
+    assert again.look_up("http://a/x") == ()
+    await again.close()
+
+
+def test_the_disk_refuses_everything_but_octets(tmp_path):
+    disk = RawDisk(str(tmp_path), min_file_size=10)
+    for wrong in (bytearray(b"x"), "text", None, 1, {}):
+        with pytest.raises(NotOctets):
+            disk.store(wrong, False)
+    for key in (b"x", 1, None, ("a",)):
+        with pytest.raises(NotOctets):
+            disk.put(key)
+
+
+async def test_the_budget_of_the_disk_is_kept_and_what_is_read_stays(tmp_path):
+    budget = 8 * 2**20
+    store = await opened(tmp_path, ram=2**17, disk=budget)
+    body = os.urandom(40_000)
+    for index in range(600):
+        one = stored(f"http://a/{index}", store.new_body_id(f"http://a/{index}"), len(body))
+        store.keep(one, {one.forms[0].body_id: body})
+        store.disk.get("http://a/7")
+        if index % 20 == 0:
+            await asyncio.to_thread(written, store)
+    await asyncio.to_thread(written, store)
+    assert store.disk.eviction.used <= budget * 1.05
+    assert store.disk.get("http://a/7")
+    assert store.disk.eviction.evicted > 100
+    await store.close()
+
+
+def written(store) -> None:
+    """Wait until everything added so far is on disk."""
+    import threading
+
+    done = threading.Event()
+    store.disk._writer.add([], 0, after=done.set)
+    assert done.wait(20)
+
+
+async def test_a_disk_that_cannot_be_written_costs_only_later_hits(tmp_path, monkeypatch):
+    store = await opened(tmp_path, ram=2**16)
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(RawDisk, "_write_file", full)
+    one = stored(body_id="h.1", length=SEGMENT)
+    store.keep(one, {"h.1": b"x" * SEGMENT})
+    await asyncio.to_thread(written, store)
+    assert store.counts.faults["write"] == 1
+    assert not await store.segments.write("h.2", 0, b"y" * SEGMENT)
+    assert store.look_deeper(one.key) in ((), (one,))
+    await store.close()
+
+
+async def test_orphans_of_a_killed_node_are_swept_and_the_rest_stays(tmp_path):
+    first = await opened(tmp_path)
+    kept = stored(body_id=first.new_body_id("http://a/x"), length=SEGMENT)
+    first.keep(kept, {kept.forms[0].body_id: b"k" * SEGMENT})
+    orphan = first.new_body_id("http://a/gone")
+    await first.segments.write(orphan, 0, b"o" * SEGMENT)
+    await first.close()
+    stray = tmp_path / "store" / "ab" / "stray.val"
+    stray.parent.mkdir(exist_ok=True)
+    stray.write_bytes(b"?")
+    os.utime(stray, (1, 1))
+    second = TieredStore(settings(), tmp_path)
+    second.disk._started += 60
+    await second.start()
+    await asyncio.to_thread(written, second)
+    assert await second.segments.read(orphan, 0) is None
+    assert not stray.exists()
+    assert await everything(second, kept) == b"k" * SEGMENT
+    await second.close()
+
+
+async def test_two_workers_share_what_either_writes(tmp_path):
+    one, other = await opened(tmp_path), TieredStore(settings(), tmp_path, evicts=False)
+    await other.start()
+    first = stored(received=1000.0, body_id="h.1")
+    one.keep(first, {"h.1": b"old"})
+    await asyncio.to_thread(written, one)
+    assert other.look_up(first.key) == (first,)
+    assert other.body(first, first.forms[0]) == b"old"
+    newer = stored(received=2000.0, body_id="h.2")
+    one.keep(newer, {"h.2": b"new"})
+    await asyncio.to_thread(written, one)
+    assert other.look_up(first.key) == (first,)
+    assert other.look_deeper(first.key) == (newer,)
+    assert other.body(newer, newer.forms[0]) == b"new"
+    await one.close()
+    await other.close()
+
+
+async def test_a_form_made_later_stands_beside_the_first(store):
+    one = stored()
+    store.keep(one, {"b.1": b"abc"})
+    coded = Form("br", "b.1-br", 2, ((0, 2),))
+    from dataclasses import replace
+
+    store.keep(replace(one, forms=(*one.forms, coded)), {"b.1-br": b"zz"})
+    (found,) = store.look_up(one.key)
+    assert store.body(found, coded) == b"zz"
+    assert store.body(found, found.forms[0]) == b"abc"
