@@ -1,0 +1,1 @@
+"""FORGET: signed orders, the numbered log, watermarks, and the feed between tiers."""

@@ -1,0 +1,129 @@
+"""What a node has applied, durably: one database, shared by its workers, so that a restart resurrects nothing."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from httpcache.messages import PurgeMark
+from httpcache.purge.database import open_database, transaction
+from httpcache.purge.orders import Kind, Order
+from httpcache.purge.watermarks import NamedLevel, levels_of, wider
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS state (one INTEGER PRIMARY KEY CHECK (one = 1), epoch INTEGER, n INTEGER, floor INTEGER);
+INSERT OR IGNORE INTO state VALUES (1, 0, 0, 0);
+CREATE TABLE IF NOT EXISTS watermarks (
+    kind TEXT, name TEXT, hard INTEGER, soft INTEGER, newest INTEGER, PRIMARY KEY (kind, name)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS oldest ON watermarks (newest)
+"""
+
+_RAISE = """
+INSERT INTO watermarks VALUES (?1, ?2, ?3, ?4, max(?3, ?4)) ON CONFLICT (kind, name) DO UPDATE SET
+    hard = max(hard, ?3), soft = max(soft, ?4), newest = max(newest, ?3, ?4)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Everything durable: how far, below what it is unproven, and the watermarks."""
+
+    mark: PurgeMark
+    floor: int
+    levels: tuple[NamedLevel, ...]
+
+
+class Applied:
+    """Calls block: use it from one thread. Each worker follows the whole log; the first to write a batch writes it for all.
+
+    After a power cut the newest transactions may be gone: then mark and watermarks are older together, and the log
+    is followed from there again. So a commit need not wait for the disk (synchronous=NORMAL).
+    """
+
+    def __init__(self, path: Path | None, limit: int) -> None:
+        self._database = open_database(path, _SCHEMA, synchronous="NORMAL")
+        self._limit = limit
+        self._count = self._counted()
+
+    def load(self) -> Held:
+        """What is durable now."""
+        with transaction(self._database):
+            return self._held()
+
+    def adopt(self, newest: PurgeMark, start: int) -> Held:
+        """Go on in the epoch of `newest`, whose log has orders from `start`; what went before may have missed orders.
+
+        Where another worker has already done so, what it has written stands.
+        """
+        with transaction(self._database):
+            epoch, n, _ = self._state()
+            if epoch != newest.epoch:
+                self._database.execute("DELETE FROM watermarks")
+            if epoch != newest.epoch or n < start - 1:
+                self._database.execute(
+                    "UPDATE state SET epoch = ?, n = ?, floor = ?", (newest.epoch, newest.n, newest.n)
+                )
+            return self._held()
+
+    def persist(self, epoch: int, orders: Sequence[tuple[int, Order]]) -> bool:
+        """Make a run of orders durable; False when they do not join on to what is: then load again."""
+        if not orders:
+            return True
+        with transaction(self._database):
+            held_epoch, held_n, _ = self._state()
+            if epoch != held_epoch or orders[0][0] > held_n + 1:
+                return False
+            levels = [level for n, order in orders if n > held_n for level in levels_of(n, order)]
+            if orders[-1][0] > held_n:
+                self._raise(levels)
+                self._database.execute("UPDATE state SET n = ?", (orders[-1][0],))
+        return True
+
+    def close(self) -> None:
+        """Close the database."""
+        self._database.close()
+
+    def _state(self) -> tuple[int, int, int]:
+        epoch, n, floor = self._database.execute("SELECT epoch, n, floor FROM state").fetchone()
+        return epoch, n, floor
+
+    def _held(self) -> Held:
+        epoch, n, floor = self._state()
+        # The oldest first: whoever folds them meets the oldest first.
+        rows = self._database.execute("SELECT kind, name, hard, soft FROM watermarks ORDER BY newest")
+        levels = tuple((Kind(kind), name, (hard, soft)) for kind, name, hard, soft in rows)
+        return Held(PurgeMark(epoch, n), floor, levels)
+
+    def _raise(self, levels: Iterable[NamedLevel]) -> None:
+        rows = [(kind.value, name, hard, soft) for kind, name, (hard, soft) in levels]
+        self._database.executemany(_RAISE, rows)
+        self._count += len(rows)
+        if self._count > self._limit:
+            self._count = self._counted()
+        if self._count > self._limit:
+            self._fold(self._count - self._limit * 7 // 8)
+
+    def _fold(self, count: int) -> None:
+        """Fold the `count` oldest into wider ones."""
+        found = self._database.execute(
+            "SELECT kind, name, hard, soft FROM watermarks WHERE kind <> 'everything' ORDER BY newest LIMIT ?",
+            (count,),
+        ).fetchall()
+        self._database.executemany(
+            "DELETE FROM watermarks WHERE kind = ? AND name = ?", [row[:2] for row in found]
+        )
+        folded = [(*wider(Kind(kind), name), hard, soft) for kind, name, hard, soft in found]
+        self._database.executemany(
+            _RAISE, [(kind.value, name, hard, soft) for kind, name, hard, soft in folded]
+        )
+        self._count = self._counted()
+
+    def _counted(self) -> int:
+        row: tuple[int] = self._database.execute("SELECT count(*) FROM watermarks").fetchone()
+        return row[0]
+
+
+AppliedError = (sqlite3.Error, OSError)
+"""What writing can raise: a full or failing disk."""

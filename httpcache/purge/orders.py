@@ -1,0 +1,120 @@
+"""Orders: what an operator wants forgotten. Parsed from JSON, with names as stored responses have them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import assert_never
+
+import msgspec
+
+from httpcache.purge.problems import Problem
+from httpcache.rules.cache_key import uri_of_url
+from httpcache.settings import SitePolicy
+
+LONGEST_TARGET = 8192
+"""Characters of one target; a longer URL cannot have been stored."""
+
+LONGEST_WAIT = 600.0
+"""Longest wait for a receipt, in seconds."""
+
+_TAG = re.compile(r"[^\s,\x00-\x1f\x7f](?:[^,\x00-\x1f\x7f]*[^\s,\x00-\x1f\x7f])?")
+_NOT_A_HOST = re.compile(r"[/?#]")
+
+
+class Kind(StrEnum):
+    """What an order names."""
+
+    URL = "url"
+    PREFIX = "prefix"
+    TAG = "tag"
+    HOST = "host"
+    EVERYTHING = "everything"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One order. `soft` makes what it covers stale; otherwise it is gone. `targets` are empty for everything."""
+
+    kind: Kind
+    targets: tuple[str, ...] = ()
+    soft: bool = False
+
+
+class OrderDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The JSON of POST /v1/purges. `wait` is the longest wait for the receipt, in seconds."""
+
+    kind: Kind
+    targets: tuple[str, ...] = ()
+    soft: bool = False
+    wait: float = 0.0
+
+
+_DECODER = msgspec.json.Decoder(OrderDocument)
+
+
+def parse_order(body: bytes, most_targets: int) -> tuple[Order, float] | Problem:
+    """The order and how long its sender waits for the receipt, or the 400 that says what is wrong."""
+    try:
+        document = _DECODER.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        return Problem(400, "order-malformed", f"The body is not an order: {error}.")
+    order = Order(document.kind, document.targets, document.soft)
+    if not 0 <= document.wait <= LONGEST_WAIT:
+        return Problem(400, "wait-out-of-range", f"`wait` is a number of seconds from 0 to {LONGEST_WAIT:g}.")
+    return _fault(order, most_targets) or (order, document.wait)
+
+
+def _fault(order: Order, most_targets: int) -> Problem | None:
+    if order.kind is Kind.EVERYTHING:
+        if order.targets:
+            return Problem(400, "targets-not-empty", "An order for everything has no targets.")
+        return None
+    if not order.targets:
+        return Problem(400, "targets-empty", f"An order by {order.kind} names at least one target.")
+    if len(order.targets) > most_targets:
+        return Problem(400, "too-many-targets", f"An order has at most {most_targets} targets.")
+    for target in order.targets:
+        if len(target) > LONGEST_TARGET or normal_name(order.kind, target, ()) is None:
+            shown = target if len(target) <= 80 else f"{target[:80]}…"
+            return Problem(400, "target-malformed", f"{shown!r} is not a {order.kind} that can be purged.")
+    return None
+
+
+def normal_name(kind: Kind, target: str, sites: Sequence[SitePolicy]) -> str | None:
+    """A target as stored responses are named: URIs without scheme, hosts in lower case; None when malformed."""
+    match kind:
+        case Kind.URL:
+            return uri_of_url(target, sites)
+        case Kind.PREFIX:
+            return _prefix(target, sites)
+        case Kind.HOST:
+            uri = None if _NOT_A_HOST.search(target) else uri_of_url(target, ())
+            return uri.removesuffix("/") if uri else None
+        case Kind.TAG:
+            return target if _TAG.fullmatch(target) else None
+        case Kind.EVERYTHING:
+            return ""
+        case _:
+            assert_never(kind)
+
+
+def _prefix(target: str, sites: Sequence[SitePolicy]) -> str | None:
+    """A prefix ends before its query where the policy changes queries: it then covers more, never less."""
+    path, mark, query = target.partition("?")
+    uri = uri_of_url(path, sites)
+    if uri is None or not mark:
+        return uri
+    as_stored = uri_of_url(target, sites)
+    return as_stored if as_stored == f"{uri}?{query}" else uri
+
+
+def normalised(order: Order, sites: Sequence[SitePolicy]) -> Order:
+    """The order with its targets as this node names stored responses; one it cannot name makes it everything."""
+    names = [normal_name(order.kind, target, sites) for target in order.targets]
+    known = tuple(name for name in names if name is not None)
+    if len(known) < len(names):
+        return Order(Kind.EVERYTHING, (), order.soft)
+    return replace(order, targets=known)

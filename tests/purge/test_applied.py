@@ -1,0 +1,83 @@
+"""What a node has applied survives, is shared by its workers, and folds as watermarks in memory do."""
+
+from __future__ import annotations
+
+import pytest
+
+from httpcache.messages import PurgeMark
+from httpcache.purge.applied import Applied
+from httpcache.purge.orders import Kind, Order
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "applied.db"
+
+
+def tag(name, soft=False) -> Order:
+    return Order(Kind.TAG, (name,), soft)
+
+
+def test_what_was_persisted_is_there_after_reopening(path):
+    applied = Applied(path, 100)
+    applied.adopt(PurgeMark(7, 0), 1)
+    assert applied.persist(7, [(1, tag("a")), (2, tag("a", soft=True)), (3, tag("b"))])
+    applied.close()
+    held = Applied(path, 100).load()
+    assert held.mark == PurgeMark(7, 3)
+    assert set(held.levels) == {(Kind.TAG, "a", (1, 2)), (Kind.TAG, "b", (3, 0))}
+
+
+def test_the_file_is_its_owners_alone(path):
+    Applied(path, 100)
+    assert path.stat().st_mode & 0o077 == 0
+
+
+def test_two_workers_write_the_same_batch_once(path):
+    one, two = Applied(path, 100), Applied(path, 100)
+    one.adopt(PurgeMark(7, 0), 1)
+    batch = [(1, tag("a")), (2, tag("b"))]
+    assert one.persist(7, batch) and two.persist(7, batch) and one.persist(7, batch[:1])
+    assert two.load().mark == PurgeMark(7, 2)
+
+
+def test_a_batch_that_does_not_join_on_is_refused(path):
+    applied = Applied(path, 100)
+    applied.adopt(PurgeMark(7, 0), 1)
+    assert not applied.persist(7, [(2, tag("a"))])
+    assert not applied.persist(6, [(1, tag("a"))])
+    assert applied.load().levels == ()
+
+
+ADOPTIONS = [
+    ("a new epoch forgets the old watermarks", PurgeMark(8, 40), 1, PurgeMark(8, 40), 40, 0),
+    ("a trimmed log keeps them and is unproven below", PurgeMark(7, 40), 30, PurgeMark(7, 40), 40, 1),
+    ("what another worker has written stands", PurgeMark(7, 40), 2, PurgeMark(7, 1), 0, 1),
+]
+
+
+@pytest.mark.parametrize(
+    ("newest", "start", "mark", "floor", "count"), [a[1:] for a in ADOPTIONS], ids=[a[0] for a in ADOPTIONS]
+)
+def test_adopting(path, newest, start, mark, floor, count):
+    applied = Applied(path, 100)
+    applied.adopt(PurgeMark(7, 0), 1)
+    applied.persist(7, [(1, tag("a"))])
+    held = applied.adopt(newest, start)
+    assert (held.mark, held.floor, len(held.levels)) == (mark, floor, count)
+
+
+def test_watermarks_on_disk_are_bounded_and_fold_into_wider_ones(path):
+    applied = Applied(path, 16)
+    applied.adopt(PurgeMark(7, 0), 1)
+    applied.persist(7, [(n, Order(Kind.URL, (f"h.example/{n}",))) for n in range(1, 101)])
+    levels = applied.load().levels
+    assert len(levels) <= 17
+    assert max(hard for kind, _, (hard, _) in levels if kind is Kind.HOST) >= 84
+    assert (Kind.URL, "h.example/100", (100, 0)) in levels
+
+
+def test_without_a_data_folder_it_is_kept_in_memory():
+    applied = Applied(None, 16)
+    applied.adopt(PurgeMark(7, 3), 1)
+    assert applied.load().mark == PurgeMark(7, 3)
