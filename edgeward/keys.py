@@ -1,0 +1,38 @@
+"""`edgeward keys`: the keys that sign purge orders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from edgeward.faults import Refused, reason
+from httpcache.purge.keys import KeyFault, new_operator
+
+EXAMPLES = """\b
+Examples:
+  edgeward keys new keys
+  edgeward keys new keys --name alice
+
+\b
+Exit codes: 0 made, 2 there are keys already, or the folder cannot be written."""
+
+
+@click.group(epilog=EXAMPLES)
+def keys() -> None:
+    """Make keys that sign purge orders."""
+
+
+@keys.command(epilog=EXAMPLES)
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--name", default="operator", show_default=True, help="Whose key it is: the `iss` of orders.")
+def new(folder: Path, name: str) -> None:
+    """Make an Ed25519 key pair in DIR: operator.key (keep it secret) and operators.jwks (for the nodes)."""
+    try:
+        private, public = new_operator(folder, name)
+    except KeyFault as error:
+        raise Refused(reason(error)) from error
+    except OSError as error:
+        raise Refused(f"{error.filename or folder}: {reason(error)}") from error
+    click.echo(f"{private}: the private key, for `edgeward purge --key`; keep it secret")
+    click.echo(f"{public}: the public key, for the nodes: purge.keys in their settings")
