@@ -91,9 +91,10 @@ class Worker:
         assert self._server is not None
         self._server.close()
         limit = self.settings.serve.drain
+        self.http.web_server.pre_shutdown()  # idle connections end now; only those with a request are waited for
+        await self.http.web_server.shutdown(limit)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(limit):
-                await self.http.web_server.shutdown(limit)
                 await self.transactions.drain()
         await self.follower.close()
         self.tier.coder.close()

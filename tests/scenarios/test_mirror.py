@@ -53,7 +53,7 @@ async def test_a_mirror_is_byte_identical_twice_and_all_hits_the_second_time(wor
                     got = await world.get(target)
                     assert got.status == 200
                     assert got.body == (site / target[1:]).read_bytes(), target
-                    assert ("; hit" in got.cache_status[-1]) is hits, (target, got.cache_status)
+                    assert (";hit" in got.cache_status[-1]) is hits, (target, got.cache_status)
     finally:
         server.terminate()
         await server.wait()

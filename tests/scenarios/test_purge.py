@@ -40,8 +40,8 @@ async def test_a_hard_purge_is_a_miss_everywhere(worlds, kind, targets):
         for at in (0, 1):
             got = await world.get("/news/a", at=at)
             assert got.body == b"new"
-            assert "; hit" not in got.cache_status[-1]
-            assert "; hit" in (await world.get("/news/a", at=at)).cache_status[-1]
+            assert ";hit" not in got.cache_status[-1]
+            assert ";hit" in (await world.get("/news/a", at=at)).cache_status[-1]
         assert len(world.origin.seen("/news/a")) == 2
 
 
@@ -51,7 +51,7 @@ async def test_what_an_order_does_not_name_stays(world):
     await purge(world, "tag", "two")
     await purge(world, "url", "http://site.example/b")
     await purge(world, "host", "other.example")
-    assert "; hit" in (await world.get("/a")).cache_status[-1]
+    assert ";hit" in (await world.get("/a")).cache_status[-1]
 
 
 async def test_a_soft_purge_is_validated_end_to_end(world):
@@ -61,7 +61,7 @@ async def test_a_soft_purge_is_validated_end_to_end(world):
     got = await world.get("/a")
     assert got.body == b"x"
     assert world.origin.requests[-1].get("If-None-Match") == '"1"'
-    assert "; hit" in (await world.get("/a")).cache_status[-1]
+    assert ";hit" in (await world.get("/a")).cache_status[-1]
 
 
 async def test_a_fetch_under_way_does_not_bring_the_old_body_back(world):
