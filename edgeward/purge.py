@@ -1,0 +1,119 @@
+"""`edgeward purge`: signs an order, sends it, and prints the receipt edge by edge."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from edgeward.addresses import Server, ServerParam
+from edgeward.faults import Refused, WorkFailed, reason
+from httpcache.purge.client import OrderRefused, send_order
+from httpcache.purge.keys import KeyFault, load_private_key
+
+EXAMPLES = """\b
+Examples:
+  edgeward purge --to http://127.0.0.1:9081 --key operator.key --url https://www.example.com/news
+  edgeward purge --to http://127.0.0.1:9081 --key operator.key --prefix https://www.example.com/img/
+  edgeward purge --to http://127.0.0.1:9081 --key operator.key --tag news --tag front --soft
+  edgeward purge --to http://127.0.0.1:9081 --key operator.key --everything --wait 30 --json
+
+\b
+--to is the admin listener of the shield, or of any edge, which hands the order on.
+The shield makes a key at its first start: keys/operator.key in its data folder.
+Exit codes: 0 every edge has confirmed, 1 one has not in time or the order was refused, 2 wrong usage."""
+
+
+@click.command(epilog=EXAMPLES)
+@click.option("--to", type=ServerParam(), required=True, help="Admin listener of the shield or of an edge.")
+@click.option(
+    "--key", type=click.Path(path_type=Path), required=True, metavar="FILE", help="Operator's private key."
+)
+@click.option("--url", multiple=True, metavar="U", help="Purge this URL; repeat for several.")
+@click.option("--prefix", multiple=True, metavar="P", help="Purge every URL that begins so.")
+@click.option("--tag", multiple=True, metavar="T", help="Purge what the origin gave this tag.")
+@click.option("--host", multiple=True, metavar="H", help="Purge everything of this host.")
+@click.option("--everything", is_flag=True, help="Purge everything.")
+@click.option("--soft", is_flag=True, help="Mark as stale, so that it is validated, instead of gone.")
+@click.option(
+    "--wait", type=click.FloatRange(0, 600), default=10.0, show_default=True, help="Seconds for the receipt."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the receipt as JSON.")
+def purge(
+    to: Server, key: Path, soft: bool, wait: float, as_json: bool, everything: bool, **named: Any
+) -> None:
+    """Purge by URL, prefix, tag, host or everything, on every edge; print the receipt."""
+    order = purge_order(everything=everything, soft=soft, **named)
+    receipt = asyncio.run(send(to.url, key, order, wait))
+    if as_json:
+        click.echo(json.dumps(receipt, indent=2))
+    else:
+        Console().print(receipt_table(receipt), highlight=False)
+    if not receipt["confirmed"]:
+        raise WorkFailed(f"not confirmed by every edge within {wait:g} s")
+
+
+def purge_order(*, everything: bool, soft: bool, **named: tuple[str, ...]) -> dict[str, Any]:
+    """The order that the flags ask for. Raises click.UsageError unless it is of exactly one kind."""
+    kinds = [kind for kind, targets in named.items() if targets] + ["everything"] * everything
+    if len(kinds) != 1:
+        raise click.UsageError(
+            "give one of --url, --prefix, --tag, --host (each as often as needed) or --everything"
+        )
+    return {"kind": kinds[0], "targets": list(named.get(kinds[0], ())), "soft": soft}
+
+
+async def send(url: str, key: Path, order: dict[str, Any], wait: float) -> dict[str, Any]:
+    """Sign and send an order; its receipt. Raises Refused for the key, WorkFailed for the rest."""
+    try:
+        private = load_private_key(key)
+    except KeyFault as error:
+        raise Refused(f"--key: {reason(error)}") from error
+    except OSError as error:
+        raise Refused(f"--key: {key}: {reason(error)}") from error
+    try:
+        return await send_order(url, private, order, wait=wait)
+    except OrderRefused as error:
+        raise WorkFailed(f"the order was refused: {reason(error)}") from error
+    except OSError as error:
+        raise WorkFailed(f"cannot reach {url}: {reason(error)}") from error
+
+
+def receipt_table(receipt: dict[str, Any]) -> Table:
+    """The receipt, edge by edge, and worker by worker where a node has several."""
+    said = "confirmed by every edge" if receipt["confirmed"] else "[red]not confirmed by every edge[/]"
+    title = f"order {escape(str(receipt.get('id', '?')))}: {said}"
+    table = Table(
+        title=title, title_justify="left", box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0)
+    )
+    table.add_column("node")
+    table.add_column("state")
+    table.add_column("applied after", justify="right")
+    for node in receipt.get("nodes", ()):
+        workers = node["workers"] if len(node["workers"]) > 1 else []
+        for row, name in [(node, node["node"]), *((worker, f"  {worker['worker']}") for worker in workers)]:
+            table.add_row(escape(name), _state(row), _after(row, receipt))
+    return table
+
+
+def _state(row: dict[str, Any]) -> str:
+    if row["state"] == "confirmed":
+        return "[green]confirmed[/]"
+    since = (
+        f" since {datetime.fromtimestamp(row['since'], UTC):%Y-%m-%d %H:%M:%S} UTC" if "since" in row else ""
+    )
+    return f"[red]{escape(row['state'])}{since}[/]"
+
+
+def _after(row: dict[str, Any], receipt: dict[str, Any]) -> str:
+    """How long after the order a node or worker had applied it."""
+    if "applied_at" not in row or "at" not in receipt:
+        return "–"
+    return f"{max(0.0, row['applied_at'] - receipt['at']) * 1000:.0f} ms"
