@@ -17,7 +17,7 @@ request = function()
   n = n + 1
   return wrk.format("GET", "/objects/" .. (n * 7919 % {objects}) .. "?size={size}&ttl=86400")
 end
-wrk.headers["User-Agent"] = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0 Safari/537.36"
+wrk.headers["User-Agent"] = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0"
 wrk.headers["Accept"] = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
 wrk.headers["Accept-Encoding"] = "gzip, deflate, br, zstd"
 wrk.headers["Accept-Language"] = "en-GB,en;q=0.9,de;q=0.7"

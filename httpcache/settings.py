@@ -166,7 +166,7 @@ class PurgeSettings(_Group):
     """Signed orders, their log and the feed."""
 
     keys: str = ""
-    """File of the operators' public keys (JWK set). Empty: operators.jwks in the node's data folder, made at first start."""
+    """File of the operators' public keys (JWK set). Empty: operators.jwks in the data folder, made at first start."""
     nodes: str = ""
     """File of the nodes' public keys (JWK set). Empty: nodes.jwks in the node's data folder."""
     audience: str = "edgeward"
@@ -288,7 +288,7 @@ class Settings(_Group):
 
     @property
     def keeps_log(self) -> bool:
-        """Whether this node keeps the purge log: a shield, or an edge that is alone; not when `log_at` names another."""
+        """Whether this node keeps the purge log: a shield or an edge that is alone, unless `log_at` names another."""
         return not self.purge.log_at and not self.shields
 
 

@@ -47,12 +47,18 @@ class Collapser(Generic[Landing]):
     The fetch is a task of its own: a leader whose client leaves does not end it.
     """
 
-    def __init__(self, longest_wait: float, remembered: int = 65_536) -> None:
+    def __init__(
+        self,
+        longest_wait: float,
+        remembered: int = 65_536,
+        abandoned: Callable[[Landing], Awaitable[None]] | None = None,
+    ) -> None:
         self._longest_wait = longest_wait
+        self._abandoned = abandoned
         self._in_flight: dict[Hashable, Flight[Landing]] = {}
         self._apart: OrderedDict[Hashable, float] = OrderedDict()
         self._remembered = remembered
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Future[None]] = set()
 
     @property
     def in_flight(self) -> int:
@@ -74,7 +80,11 @@ class Collapser(Generic[Landing]):
             task = asyncio.get_running_loop().create_task(self._lead(key, flight, fetch))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-            outcome, landing = await asyncio.shield(flight.landed)
+            try:
+                outcome, landing = await asyncio.shield(flight.landed)
+            except asyncio.CancelledError:
+                flight.landed.add_done_callback(self._abandon)
+                raise
             return Joined(outcome, landing, True, flight)
         flight.waiting += 1
         try:
@@ -104,6 +114,16 @@ class Collapser(Generic[Landing]):
         if result[0] is not Outcome.SHARED:
             self.close(key, flight)
         flight.landed.set_result(result)
+
+    def _abandon(self, landed: asyncio.Future[tuple[Outcome, Landing]]) -> None:
+        """What landed after its leader left and is not shared has nobody to close it."""
+        if landed.cancelled() or landed.exception() is not None or self._abandoned is None:
+            return
+        outcome, landing = landed.result()
+        if outcome is Outcome.NOT_STORABLE:
+            task = asyncio.ensure_future(self._abandoned(landing))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
     def close(self, key: Hashable, flight: Flight[Landing]) -> None:
         """Let nobody else join `flight`: its body has ended, or what it brought is no longer good."""

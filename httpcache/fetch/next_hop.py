@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Sequence
 from dataclasses import dataclass
 
 import aiohttp
@@ -79,7 +79,7 @@ class NextHop:
         self,
         request: RequestHead,
         servers: Sequence[str],
-        body: AsyncIterator[bytes] | None = None,
+        body: AsyncIterable[bytes] | None = None,
         host: str | None = None,
     ) -> Reply:
         """Send to the first of `servers` that accepts; `host` replaces the Host field ("" is the server's own).
@@ -97,7 +97,7 @@ class NextHop:
         raise failure
 
     async def _send(
-        self, request: RequestHead, server: str, body: AsyncIterator[bytes] | None, host: str | None
+        self, request: RequestHead, server: str, body: AsyncIterable[bytes] | None, host: str | None
     ) -> Reply:
         fields = CIMultiDict(request.fields.lines)
         if host is None:

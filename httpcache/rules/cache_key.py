@@ -38,10 +38,8 @@ def cache_key(request: RequestHead, policy: SitePolicy) -> CacheKey:
 def normal_target(target: str, policy: SitePolicy) -> str:
     """Path and query with the query treated as the policy says."""
     path, mark, query = target.partition("?")
-    if (
-        not mark
-        or (policy.query == "keep"
-        and not (policy.query_only or policy.query_without or policy.query_sorted))
+    if not mark or (
+        policy.query == "keep" and not (policy.query_only or policy.query_without or policy.query_sorted)
     ):
         return target
     if policy.query == "ignore":

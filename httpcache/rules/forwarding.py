@@ -106,7 +106,9 @@ def forwarded_request(
     request: RequestHead, client: str, identity: Identity, *, trusts_peer: bool
 ) -> RequestHead:
     """The request as the next hop gets it: what is for one connection dropped, who asked and who forwards added."""
-    fields = without_hop_by_hop(request.fields).without({"host", "cdn-loop", "via", "edgeward-purge-mark"})
+    fields = without_hop_by_hop(request.fields).without(
+        {"host", "cdn-loop", "via", "expect", "edgeward-purge-mark"}
+    )
     before = request.fields
     if trusts_peer and "x-forwarded-for" in before:
         origin: tuple[Line, ...] = ()

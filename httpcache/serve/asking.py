@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterable
 from dataclasses import dataclass, replace
 
 from httpcache import clock
@@ -103,7 +103,7 @@ class Asking:
         key: str,
         mark: PurgeMark,
         validate: Validate | None = None,
-        content: AsyncIterator[bytes] | None = None,
+        content: AsyncIterable[bytes] | None = None,
     ) -> Reply:
         """Forward a request with what this tier adds. Raises NextHopError."""
         tier = self._tier

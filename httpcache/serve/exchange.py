@@ -10,13 +10,23 @@ from httpcache.messages import RequestHead, ResponseHead
 from httpcache.rules.decisions import Handling
 
 
+class Content(Protocol):
+    """The octets of a request, read once. `is_too_large` once more have come than the setting allows."""
+
+    is_too_large: bool
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """The octets, as they come."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Incoming:
     """One request as it was received. `client` is the address of the peer; `content` is None when there is no body."""
 
     head: RequestHead
     client: str
-    content: AsyncIterator[bytes] | None = None
+    content: Content | None = None
 
 
 @runtime_checkable

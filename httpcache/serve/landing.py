@@ -36,3 +36,9 @@ class Failed:
 
 
 Landed = Stored | Passed | Failed
+
+
+async def close_abandoned(landed: Landed) -> None:
+    """Close what landed for a leader that has left."""
+    if isinstance(landed, Passed):
+        await landed.reply.close()

@@ -15,6 +15,7 @@ from httpcache.rules.decisions import (
     Forward,
     ForwardReason,
     Handling,
+    Refusal,
     Served,
     ServeStale,
     Validate,
@@ -67,6 +68,8 @@ class Passing:
                 head, incoming.client, key.key, self._tier.purges.mark, content=incoming.content
             )
         except NextHopError as error:
+            if incoming.content is not None and incoming.content.is_too_large:
+                return self._answering.refusal(Refusal(413, "content-too-large"), key.key)
             return self._answering.failure(error, decision, key)
         self._invalidate(head, reply)
         return self.pass_on(incoming, Passed(reply, ""), decision, key)

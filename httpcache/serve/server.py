@@ -89,7 +89,7 @@ class HttpServer:
             head = RequestHead(
                 request.method, target.scheme, target.authority, target.target, _fields(request)
             )
-            content = _content(request, self._settings.request_body) if request.body_exists else None
+            content = _Content(request, self._settings.request_body) if request.body_exists else None
             answer = await self._answer(Incoming(head, client, content))
             response, sent = await self._send(request, answer)
         seconds = clock.monotonic() - began
@@ -194,14 +194,22 @@ def _fields(request: web.BaseRequest) -> Fields:
     )
 
 
-async def _content(request: web.BaseRequest, largest: int) -> AsyncIterator[bytes]:
-    seen = 0
-    async for data in request.content.iter_any():
-        seen += len(data)
-        if largest and seen > largest:
-            raise RequestTooLarge
-        yield data
+class _Content:
+    """The body of aiohttp's request. The client that waits for leave to send it gets that when it is first read."""
 
+    def __init__(self, request: web.BaseRequest, largest: int) -> None:
+        self.is_too_large = False
+        self._request = request
+        self._largest = largest
 
-class RequestTooLarge(Exception):
-    """The request's body passed its limit while it was being forwarded."""
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        request, seen = self._request, 0
+        expects = request.headers.get(hdrs.EXPECT, "").lower() == "100-continue"
+        if expects and request.version >= HttpVersion11 and request.transport is not None:
+            request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        async for data in request.content.iter_any():
+            seen += len(data)
+            if self._largest and seen > self._largest:
+                self.is_too_large = True
+                raise ValueError("the request's body is larger than the setting allows")
+            yield data

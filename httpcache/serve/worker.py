@@ -25,6 +25,7 @@ from httpcache.purge.follower import Follower
 from httpcache.purge.watermarks import Watermarks
 from httpcache.rules.forwarding import Identity
 from httpcache.serve.coder import Coder
+from httpcache.serve.landing import close_abandoned
 from httpcache.serve.server import HttpServer
 from httpcache.serve.tier import Tier, Wiring
 from httpcache.serve.transaction import Transactions
@@ -47,7 +48,9 @@ class Worker:
 
     def __init__(self, settings: Settings, wiring: Wiring, index: int, sock: socket.socket) -> None:
         self.settings = settings
+        self.index = index
         self._sock = sock
+        self._faults: dict[str, int] = {}
         folder = Path(settings.data_folder)
         self.watermarks = Watermarks(settings.purge.watermarks)
         self.follower = Follower(settings, folder, index, self.watermarks)
@@ -62,8 +65,9 @@ class Worker:
             next_hop=NextHop(settings.fetch),
             purges=self.watermarks,
             reached=self._reached,
+            is_cut_off=self._is_cut_off,
             coder=Coder(settings.coding),
-            collapser=Collapser(settings.fetch.longest_wait),
+            collapser=Collapser(settings.fetch.longest_wait, abandoned=close_abandoned),
             now=clock.now,
         )
         self.transactions = Transactions(self.tier)
@@ -79,6 +83,9 @@ class Worker:
 
     async def _reached(self, mark: PurgeMark) -> bool:
         return await self.follower.reached(mark, CATCH_UP)
+
+    def _is_cut_off(self) -> bool:
+        return self.follower.lag(clock.monotonic()) > self.settings.purge.lag_limit
 
     async def start(self) -> None:
         """Open the stores, follow the purge log, accept clients."""
@@ -118,6 +125,13 @@ class Worker:
         metrics.PURGE_APPLIED.set(self.watermarks.mark.n)
         metrics.PURGE_LAG.set(self.follower.lag(clock.monotonic()))
         metrics.CONNECTIONS.set(len(self.http.web_server.connections))
+        metrics.STORE_BYTES.labels("ram").set(self.store.ram.used)
+        metrics.STORE_RESPONSES.labels("ram").set(len(self.store.ram))
+        if self.store.disk is not None and self.index == 0:
+            metrics.STORE_BYTES.labels("disk").set(self.store.disk.eviction.used)
+        for kind, count in self.store.counts.faults.items():
+            metrics.STORE_FAULTS.labels(kind).inc(count - self._faults.get(kind, 0))
+            self._faults[kind] = count
 
 
 async def _serve(settings: Settings, wiring: Wiring, index: int, sock: socket.socket) -> None:
