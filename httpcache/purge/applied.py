@@ -36,7 +36,7 @@ class Held:
 
 
 class Applied:
-    """Calls block: use it from one thread. Each worker follows the whole log; the first to write a batch writes it for all.
+    """Calls block: use it from one thread. Every worker follows the log; the first to write a batch does it for all.
 
     After a power cut the newest transactions may be gone: then mark and watermarks are older together, and the log
     is followed from there again. So a commit need not wait for the disk (synchronous=NORMAL).

@@ -33,11 +33,11 @@ class KeyFile:
             return ()
         state = (about.st_mtime_ns, about.st_size, about.st_ino)
         if state != self._read_at:
-            self._read_at = state
             try:
                 self._keys = read_key_file(self.path)
             except (KeyFault, OSError) as error:
                 log.error("the keys of before stay in use: %s", error)
+            self._read_at = state
         return self._keys
 
     def by_kid(self, kid: str) -> PublicKey | None:

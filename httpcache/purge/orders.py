@@ -22,6 +22,7 @@ LONGEST_WAIT = 600.0
 
 _TAG = re.compile(r"[^\s,\x00-\x1f\x7f](?:[^,\x00-\x1f\x7f]*[^\s,\x00-\x1f\x7f])?")
 _NOT_A_HOST = re.compile(r"[/?#]")
+_OTHER_SCHEME = re.compile(r"(?!https?://)[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 
 class Kind(StrEnum):
@@ -85,6 +86,8 @@ def _fault(order: Order, most_targets: int) -> Problem | None:
 
 def normal_name(kind: Kind, target: str, sites: Sequence[SitePolicy]) -> str | None:
     """A target as stored responses are named: URIs without scheme, hosts in lower case; None when malformed."""
+    if kind is not Kind.TAG and _OTHER_SCHEME.match(target):
+        return None
     match kind:
         case Kind.URL:
             return uri_of_url(target, sites)

@@ -1,0 +1,213 @@
+"""The purge API on the admin listener: orders, receipts, history; and the feed where the log is kept."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import sqlite3
+from pathlib import Path
+
+from aiohttp import web
+
+from httpcache import clock
+from httpcache.messages import PurgeMark
+from httpcache.purge.acks import Acks, read_acks
+from httpcache.purge.answering import bearer, read_body, read_number, read_wait, refuse
+from httpcache.purge.keeper import LogKeeper
+from httpcache.purge.log import Logged, Wish
+from httpcache.purge.orders import parse_order
+from httpcache.purge.problems import Problem
+from httpcache.purge.relay import NODE_FIELD, Relay
+from httpcache.purge.tokens import NodeClaims
+from httpcache.settings import Settings
+
+log = logging.getLogger("edgeward.purge")
+
+OWN_WAIT = 2.0
+"""Longest wait of an order for the keeper's own workers, in seconds."""
+HISTORY = 1000
+"""Orders in one answer of the history."""
+MOST_WORKERS = 256
+
+
+def add_routes(app: web.Application, settings: Settings, folder: Path, keeper: LogKeeper | None) -> None:
+    """Mount the API; without a keeper, what it says is asked of the node that keeps the log."""
+    if keeper is None:
+        Relay(settings, folder).mount(app)
+        return
+    api = PurgeApi(keeper)
+    app.router.add_post("/v1/purges", api.order)
+    app.router.add_get("/v1/purges", api.history)
+    app.router.add_get("/v1/purges/{id}", api.receipt)
+    app.router.add_get("/v1/feed", api.follow)
+    app.router.add_post("/v1/feed/acks", api.acknowledge)
+    app.on_shutdown.append(api.close)
+
+
+class PurgeApi:
+    """The routes of the node that keeps the log."""
+
+    def __init__(self, keeper: LogKeeper) -> None:
+        self._keeper = keeper
+        self._closing = asyncio.Event()
+
+    async def close(self, _: web.Application) -> None:
+        """End the feeds and whoever waits for a receipt."""
+        self._closing.set()
+        self._keeper.feed.close()
+
+    async def order(self, request: web.Request) -> web.Response:
+        """POST /v1/purges: 200 with the receipt once all have confirmed, else 202 with the receipt so far."""
+        body = await read_body(request)
+        if isinstance(body, Problem):
+            return refuse(body)
+        wish = await self._wish(request, body)
+        if isinstance(wish, Problem):
+            return refuse(wish)
+        wanted, wait = wish
+        try:
+            logged = await self._keeper.append(wanted)
+        except (sqlite3.Error, OSError) as error:
+            log.error("an order could not be written to the purge log: %s", error)
+            return refuse(
+                Problem(503, "log-unwritable", "The order could not be made durable; it is not applied.")
+            )
+        if logged is None:
+            return refuse(Problem(401, "token-replayed", "A token with that `jti` has been used."))
+        began = clock.monotonic()
+        await self._confirmed(logged, OWN_WAIT, own=True)
+        return await self._receipt(logged, wait - (clock.monotonic() - began))
+
+    async def _wish(self, request: web.Request, body: bytes) -> tuple[Wish, float] | Problem:
+        """What is ordered, by whom, and how long they wait; the signature is looked at before the body."""
+        token = bearer(request)
+        if isinstance(token, Problem):
+            return token
+        relayed = request.headers.get(NODE_FIELD)
+        if relayed is not None:
+            node = await self._keeper.gate.node(relayed, body, request.remote)
+            if isinstance(node, Problem):
+                return node
+        signer = await self._keeper.gate.operator(token, body)
+        if isinstance(signer, Problem):
+            return signer
+        claims, key = signer
+        parsed = parse_order(body, self._keeper.settings.purge.targets)
+        if isinstance(parsed, Problem):
+            return parsed
+        order, wait = parsed
+        lacking = claims.missing_for(order)
+        return lacking or (Wish(order, key.name, claims.jti, claims.exp, self._keeper.now()), wait)
+
+    async def _receipt(self, logged: Logged, wait: float) -> web.Response:
+        if wait > 0:
+            await self._confirmed(logged, wait)
+        receipt = self._keeper.receipt(logged)
+        return web.json_response(receipt, status=200 if receipt["confirmed"] else 202)
+
+    async def _confirmed(self, logged: Logged, wait: float, *, own: bool = False) -> None:
+        """Wait for the node's own workers or for all; no longer than `wait` seconds or until the listener closes."""
+        node = self._keeper.settings.node_name if own else None
+        waiting = asyncio.ensure_future(self._keeper.ledger.confirmed(logged.n, wait, node))
+        closing = asyncio.ensure_future(self._closing.wait())
+        try:
+            await asyncio.wait([waiting, closing], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiting.cancel()
+            closing.cancel()
+
+    async def receipt(self, request: web.Request) -> web.Response:
+        """GET /v1/purges/{id}: the receipt, after at most `wait` seconds."""
+        refused = await self._refusal(request)
+        if refused is not None:
+            return refuse(refused)
+        wait = read_wait(request)
+        if isinstance(wait, Problem):
+            return refuse(wait)
+        epoch, _, number = request.match_info["id"].partition(".")
+        n = read_number(number)
+        logged = None
+        if n is not None and read_number(epoch) == self._keeper.door.log.epoch:
+            logged = await self._keeper.find(n)
+        if logged is None:
+            return refuse(Problem(404, "order-unknown", "The log has no order of that id."))
+        return await self._receipt(logged, wait)
+
+    async def history(self, request: web.Request) -> web.Response:
+        """GET /v1/purges?after=N: orders with greater numbers, the oldest first."""
+        refused = await self._refusal(request)
+        if refused is not None:
+            return refuse(refused)
+        after = read_number(request.query.get("after", "0"))
+        if after is None:
+            return refuse(Problem(400, "after-malformed", "`after` is the number of an order."))
+        purge_log = self._keeper.door.log
+        found = await self._keeper.door.run(purge_log.after, after, HISTORY)
+        history = {"epoch": purge_log.epoch, "start": purge_log.start, "newest": purge_log.newest}
+        return web.json_response({**history, "orders": [self._keeper.entry(logged) for logged in found]})
+
+    async def _refusal(self, request: web.Request) -> Problem | None:
+        token = bearer(request)
+        return token if isinstance(token, Problem) else await self._keeper.gate.anyone(token, request.remote)
+
+    async def follow(self, request: web.Request) -> web.StreamResponse:
+        """GET /v1/feed?after=EPOCH.N: signed lines for one worker, for as long as it listens."""
+        claims = await self._node(request, b"")
+        if isinstance(claims, Problem):
+            return refuse(claims)
+        epoch, _, number = request.query.get("after", "0.0").partition(".")
+        after = PurgeMark(read_number(epoch) or 0, read_number(number) or 0)
+        purge_log, ledger = self._keeper.door.log, self._keeper.ledger
+        if after.epoch == purge_log.epoch and after.n > purge_log.newest:
+            log.error(
+                "%s has followed to %d, but the purge log ends at %d", claims.sub, after.n, purge_log.newest
+            )
+            log.error(
+                "the purge log has lost orders: stop this node and remove the log, which begins a new epoch"
+            )
+            return refuse(Problem(409, "log-behind", "The log has lost orders that the node has applied."))
+        ledger.register(claims.sub, claims.workers, self._keeper.now())
+        ledger.feed_opened(
+            claims.sub, claims.worker, after.n if after.epoch == purge_log.epoch else 0, self._keeper.now()
+        )
+        response = web.StreamResponse(
+            headers={"Content-Type": "application/jose-seq", "Cache-Control": "no-store"}
+        )
+        try:
+            await response.prepare(request)
+            with contextlib.suppress(ConnectionError, TimeoutError):
+                await self._keeper.feed.stream(response, after, claims.nonce)
+        finally:
+            ledger.feed_closed(claims.sub, claims.worker, self._keeper.now())
+        return response
+
+    async def acknowledge(self, request: web.Request) -> web.Response:
+        """POST /v1/feed/acks: how far workers of one node have durably applied the log."""
+        body = await read_body(request)
+        if isinstance(body, Problem):
+            return refuse(body)
+        claims = await self._node(request, body)
+        if isinstance(claims, Problem):
+            return refuse(claims)
+        acks = read_acks(body)
+        if not isinstance(acks, Acks):
+            return refuse(acks)
+        purge_log = self._keeper.door.log
+        if acks.epoch == purge_log.epoch:
+            for ack in acks.workers:
+                self._keeper.ledger.acknowledge(
+                    claims.sub, ack.worker, min(ack.n, purge_log.newest), self._keeper.now()
+                )
+        return web.Response(status=204)
+
+    async def _node(self, request: web.Request, body: bytes) -> NodeClaims | Problem:
+        token = bearer(request)
+        if isinstance(token, Problem):
+            return token
+        claims = await self._keeper.gate.node(token, body, request.remote)
+        if isinstance(claims, NodeClaims) and not 0 <= claims.worker < claims.workers <= MOST_WORKERS:
+            return Problem(
+                401, "claim-malformed", f"`worker` is below `workers`, which is at most {MOST_WORKERS}."
+            )
+        return claims

@@ -1,0 +1,134 @@
+"""The feed, server side: every follower gets each order as soon as it is in the log, and a heartbeat in silence."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from aiohttp import web
+
+from httpcache.messages import PurgeMark
+from httpcache.purge.feed_lines import FeedLine, seal
+from httpcache.purge.keys import PrivateKey
+from httpcache.purge.log import Logged
+from httpcache.purge.log_door import LogDoor
+from httpcache.purge.orders import Order
+
+TAIL_COST = 32 * 2**20
+"""Bytes, about, of newest orders that are kept in memory for followers that are nearly up to date."""
+BATCH = 256
+"""Orders in one line."""
+BATCH_COST = 512 * 2**10
+"""Bytes, about, of orders in one line; a single order may be larger."""
+SLOWEST = 30.0
+"""Longest wait for a follower to take a line, in seconds."""
+
+
+def cost(order: Order) -> int:
+    """Bytes that an order costs, about."""
+    return 200 + sum(60 + len(target) for target in order.targets)
+
+
+class Feed:
+    """Feeds followers from memory where they are nearly up to date, else from the log."""
+
+    def __init__(self, door: LogDoor, key: PrivateKey, heartbeat: float) -> None:
+        self._door = door
+        self._key = key
+        self._heartbeat = heartbeat
+        self._tail: list[Logged] = []
+        self._tail_cost = 0
+        self._wakers: set[asyncio.Event] = set()
+        self._closing = False
+
+    def publish(self, orders: Sequence[Logged]) -> None:
+        """New orders are in the log."""
+        self._tail += orders
+        self._tail_cost += sum(cost(logged.order) for logged in orders)
+        if self._tail_cost > TAIL_COST:
+            self._trim()
+        self._wake()
+
+    def _trim(self) -> None:
+        dropped = 0
+        while self._tail_cost > TAIL_COST // 2 and dropped < len(self._tail) - 1:
+            self._tail_cost -= cost(self._tail[dropped].order)
+            dropped += 1
+        del self._tail[:dropped]
+
+    def close(self) -> None:
+        """End all feeds."""
+        self._closing = True
+        self._wake()
+
+    def _wake(self) -> None:
+        for waker in self._wakers:
+            waker.set()
+
+    async def stream(self, response: web.StreamResponse, after: PurgeMark, nonce: str) -> None:
+        """Write lines until the follower leaves (ConnectionError, TimeoutError) or the feed is closed."""
+        waker = asyncio.Event()
+        self._wakers.add(waker)
+        try:
+            await self._write_lines(response, after, nonce, waker)
+        finally:
+            self._wakers.discard(waker)
+
+    async def _write_lines(
+        self, response: web.StreamResponse, after: PurgeMark, nonce: str, waker: asyncio.Event
+    ) -> None:
+        seq, n = 0, after.n
+        while not self._closing:
+            waker.clear()
+            log = self._door.log
+            if after.epoch != log.epoch or n < log.start - 1:
+                await self._write(response, self._line(seq, nonce, (), is_reset=True))
+                return
+            orders = await self._after(n)
+            await self._write(response, self._line(seq, nonce, orders))
+            seq, n = seq + 1, orders[-1].n if orders else n
+            if n >= log.newest:
+                await self._silence(waker)
+
+    async def _silence(self, waker: asyncio.Event) -> None:
+        try:
+            async with asyncio.timeout(self._heartbeat):
+                await waker.wait()
+        except TimeoutError:
+            pass  # time for a heartbeat
+
+    async def _after(self, n: int) -> Sequence[Logged]:
+        """The next run of orders after `n`; empty when there is none."""
+        if n >= self._door.log.newest:
+            return ()
+        if self._tail and self._tail[0].n <= n + 1 <= self._tail[-1].n:
+            first = n + 1 - self._tail[0].n
+            found = self._tail[first : first + BATCH]
+        else:
+            found = await self._door.run(self._door.log.after, n, BATCH)
+        total, count = 0, 0
+        for logged in found:
+            total += cost(logged.order)
+            if count and total > BATCH_COST:
+                break
+            count += 1
+        return found[:count]
+
+    def _line(self, seq: int, nonce: str, orders: Sequence[Logged], *, is_reset: bool = False) -> FeedLine:
+        log = self._door.log
+        return FeedLine(
+            seq=seq,
+            nonce=nonce,
+            epoch=log.epoch,
+            start=log.start,
+            newest=log.newest,
+            heartbeat=self._heartbeat,
+            first=orders[0].n if orders else 0,
+            orders=tuple(logged.order for logged in orders),
+            is_reset=is_reset,
+        )
+
+    async def _write(self, response: web.StreamResponse, line: FeedLine) -> None:
+        text = await asyncio.to_thread(seal, line, self._key)
+        async with asyncio.timeout(SLOWEST):
+            await response.write(text)

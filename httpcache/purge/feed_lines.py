@@ -1,0 +1,74 @@
+"""Lines of the feed: a run of orders or a heartbeat, each signed by the keeper's key as a compact JWS (RFC 7515)."""
+
+from __future__ import annotations
+
+import jwt
+import msgspec
+
+from httpcache.purge.keys import KeyFault, PrivateKey, PublicKey, named, public_key
+from httpcache.purge.orders import Order
+
+_JWS = jwt.PyJWS()
+_TYPE = "edgeward-feed"
+
+
+class FeedLine(msgspec.Struct, frozen=True):
+    """One line. `nonce` is the follower's own, `seq` counts from 0: nothing can be replayed, dropped or reordered.
+
+    `first` is the number of the first of `orders`; `heartbeat` the longest silence to expect, in seconds.
+    `is_reset` says that the log has nothing to join on to what the follower has: it starts anew at `newest`.
+    """
+
+    seq: int
+    nonce: str
+    epoch: int
+    start: int
+    newest: int
+    heartbeat: float
+    first: int = 0
+    orders: tuple[Order, ...] = ()
+    is_reset: bool = False
+
+
+class LineFault(Exception):
+    """A line that cannot be believed; the message says why."""
+
+
+_DECODER = msgspec.json.Decoder(FeedLine)
+
+
+def seal(line: FeedLine, key: PrivateKey) -> bytes:
+    """The signed line. The first of a connection shows the keeper's key."""
+    headers: dict[str, object] = {"typ": _TYPE, "kid": key.public.kid}
+    if line.seq == 0:
+        headers["jwk"] = key.public.jwk
+    return (
+        _JWS.encode(msgspec.json.encode(line), key.key, algorithm=key.public.alg, headers=headers).encode()
+        + b"\n"
+    )
+
+
+def shown_key(text: bytes) -> PublicKey:
+    """The key that a line shows, under its own thumbprint; unverified. Raises LineFault."""
+    try:
+        jwk = jwt.get_unverified_header(text.decode())["jwk"]
+        shown = public_key(jwk)
+        return named(shown.key, shown.name)
+    except (jwt.PyJWTError, KeyFault, KeyError, ValueError, TypeError, AttributeError) as error:
+        raise LineFault(f"the log's keeper shows no key: {error}") from error
+
+
+def open_line(text: bytes, key: PublicKey, nonce: str, seq: int) -> FeedLine:
+    """The line, when it is signed with that key and is the next of this connection. Raises LineFault."""
+    try:
+        opened = _JWS.decode_complete(text.decode(), key.key, algorithms=[key.alg])
+        if opened["header"].get("typ") != _TYPE:
+            raise LineFault("is not a line of the feed")
+        line = _DECODER.decode(opened["payload"])
+    except jwt.InvalidSignatureError as error:
+        raise LineFault("the signature does not hold") from error
+    except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
+        raise LineFault(f"is not a line of the feed: {error}") from error
+    if line.nonce != nonce or line.seq != seq:
+        raise LineFault("is not the next line of this connection")
+    return line

@@ -1,0 +1,242 @@
+"""The follower: each worker follows the purge log, from what it has durably applied, and acknowledges."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+import aiohttp
+import msgspec
+
+from httpcache import clock
+from httpcache.messages import PurgeMark
+from httpcache.purge.feed_lines import LineFault
+from httpcache.purge.following import Following, Taken
+from httpcache.purge.keys import KeyFault
+from httpcache.purge.log_address import log_url
+from httpcache.purge.watermarks import Watermarks
+from httpcache.settings import Settings
+
+log = logging.getLogger("edgeward.purge")
+
+T = TypeVar("T")
+
+START_WAIT = 2.0
+"""Longest wait at start for the log to be followed to its end, in seconds."""
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.05, 5.0
+"""Pauses before connecting again, in seconds: doubled at each failure, and shortened at random."""
+CONNECT = 5.0
+SILENT_HEARTBEATS = 3
+"""Heartbeats that may be missed before the connection is given up."""
+LONGEST_LINE = 8 * 2**20
+
+
+class FeedRefused(Exception):
+    """The keeper does not let this worker follow; the message says why."""
+
+
+class Follower:
+    """One worker's follower. `lag` and `is_following` tell how well it does; `reached` waits for it."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        folder: Path,
+        index: int,
+        watermarks: Watermarks,
+        monotonic: Callable[[], float] = clock.monotonic,
+    ) -> None:
+        self.watermarks = watermarks
+        self._settings = settings
+        self._folder = folder
+        self._index = index
+        self._monotonic = monotonic
+        self._thread = ThreadPoolExecutor(1, "purge-follower")
+        self._following: Following | None = None
+        self._heard_at = monotonic()
+        self._heartbeat = settings.purge.heartbeat
+        self._progress = asyncio.Event()
+        self._to_acknowledge = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._failures = 0
+        self._complaint = ""
+
+    async def start(self) -> None:
+        """Load what was applied, follow, and wait a while for the end. Raises KeyFault, OSError, sqlite3.Error."""
+        self._following = await self._run(Following, self._settings, self._folder, self._index)
+        held = await self._run(self._following.load)
+        self.watermarks.adopt(held.mark, held.floor, held.levels)
+        self._tasks = [asyncio.create_task(self._follow_on()), asyncio.create_task(self._watch())]
+        await self._wait_until(lambda: self.is_following, START_WAIT)
+
+    async def close(self) -> None:
+        """Stop following."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        following, self._following, self._tasks = self._following, None, []
+        if following is not None:
+            await self._run(following.applied.close)
+            self._thread.shutdown()
+
+    @property
+    def is_following(self) -> bool:
+        """Whether the log's end was reached within the lag limit: what is not purged is known to be good."""
+        return self.watermarks.proven
+
+    def lag(self, now: float) -> float:
+        """Seconds since this worker was last known to be at the log's end; `now` is monotonic."""
+        return max(0.0, now - self._heard_at)
+
+    async def reached(self, mark: PurgeMark, timeout: float) -> bool:
+        """Wait until the log is followed as far as `mark`; False when `timeout` seconds pass first."""
+        return await self._wait_until(lambda: self.watermarks.mark >= mark, timeout)
+
+    async def _wait_until(self, holds: Callable[[], bool], timeout: float) -> bool:
+        try:
+            async with asyncio.timeout(timeout):
+                while not holds():
+                    await self._progress.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def _progressed(self) -> None:
+        self._progress.set()
+        self._progress = asyncio.Event()
+
+    async def _run(self, call: Callable[..., T], *arguments: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments)
+
+    async def _follow_on(self) -> None:
+        """Follow for ever: connect again after each failure."""
+        timeout = aiohttp.ClientTimeout(total=None, connect=CONNECT)
+        async with aiohttp.ClientSession(timeout=timeout, read_bufsize=2**20) as session:
+            while True:
+                try:
+                    await self._follow(session)
+                except (
+                    aiohttp.ClientError,
+                    OSError,
+                    sqlite3.Error,
+                    LineFault,
+                    FeedRefused,
+                    KeyFault,
+                ) as error:
+                    self._complain(error)
+                except Exception:
+                    log.exception("following the purge log failed")
+                pause = min(LONGEST_PAUSE, SHORTEST_PAUSE * 2 ** min(self._failures, 10))
+                self._failures += 1
+                await asyncio.sleep(pause * random.uniform(0.5, 1))
+
+    def _complain(self, error: Exception) -> None:
+        """Log a failure, once until it changes or ends."""
+        complaint = str(error) or type(error).__name__
+        if complaint != self._complaint:
+            self._complaint = complaint
+            log.warning("not following the purge log: %s", complaint)
+
+    async def _follow(self, session: aiohttp.ClientSession) -> None:
+        """One connection, until it breaks or the log begins anew."""
+        assert self._following is not None
+        url = log_url(self._settings)
+        token, mark = await self._run(self._following.begin)
+        async with session.get(
+            f"{url}/v1/feed",
+            params={"after": f"{mark.epoch}.{mark.n}"},
+            headers={"Authorization": f"Bearer {token}"},
+            allow_redirects=False,
+        ) as answer:
+            if answer.status != 200:
+                raise FeedRefused(_reason(answer.status, await answer.content.read(4096)))
+            acknowledging = asyncio.create_task(self._acknowledge(session, url))
+            try:
+                await self._take_lines(answer.content)
+            finally:
+                acknowledging.cancel()
+
+    async def _take_lines(self, content: aiohttp.StreamReader) -> None:
+        assert self._following is not None
+        async for lines in self._lines(content):
+            taken = await self._run(self._following.take, lines)
+            self._apply(taken)
+            if taken.held is not None:
+                return
+
+    async def _lines(self, content: aiohttp.StreamReader) -> AsyncIterator[list[bytes]]:
+        """Whole lines, as many as have come. Raises TimeoutError in silence, LineFault when one is too long."""
+        kept = b""
+        while True:
+            async with asyncio.timeout(SILENT_HEARTBEATS * self._heartbeat + 1):
+                arrived = await content.readany()
+            if not arrived:
+                raise ConnectionError("the log's keeper has closed the feed")
+            *lines, kept = (kept + arrived).split(b"\n")
+            if len(kept) > LONGEST_LINE:
+                raise LineFault("is longer than any line of the feed")
+            if lines:
+                yield lines
+
+    def _apply(self, taken: Taken) -> None:
+        """Durable already: now in memory, then known to whoever waits, then acknowledged."""
+        self._heartbeat = taken.heartbeat
+        self._failures = 0
+        if taken.held is not None:
+            self.watermarks.adopt(taken.held.mark, taken.held.floor, taken.held.levels)
+        for n, order in taken.orders:
+            self.watermarks.apply(n, order)
+        if taken.held is None and self.watermarks.mark.n >= taken.newest:
+            self._heard()
+        self._to_acknowledge.set()
+        self._progressed()
+
+    def _heard(self) -> None:
+        self._heard_at = self._monotonic()
+        if not self.watermarks.proven:
+            self.watermarks.proven = True
+            self._complaint = ""
+            log.info("following the purge log, at %d.%d", self.watermarks.mark.epoch, self.watermarks.mark.n)
+
+    async def _watch(self) -> None:
+        """Once cut off for longer than the lag limit, nothing is reused without validation."""
+        limit = self._settings.purge.lag_limit
+        while True:
+            left = limit - self.lag(self._monotonic())
+            if left <= 0 and self.watermarks.proven:
+                self.watermarks.proven = False
+                log.warning("cut off from the purge log for %g seconds: validating everything", limit)
+            await (asyncio.sleep(left) if left > 0 else self._progress.wait())
+
+    async def _acknowledge(self, session: aiohttp.ClientSession, url: str) -> None:
+        """Tell how far this worker is, each time it has changed or a heartbeat came; what gathers meanwhile is one."""
+        assert self._following is not None
+        while True:
+            await self._to_acknowledge.wait()
+            self._to_acknowledge.clear()
+            body, token = await self._run(self._following.acks, self.watermarks.mark)
+            try:
+                async with session.post(
+                    f"{url}/v1/feed/acks",
+                    data=body,
+                    headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
+                    timeout=aiohttp.ClientTimeout(total=CONNECT),
+                ) as answer:
+                    await answer.read()
+            except (aiohttp.ClientError, OSError) as error:
+                self._complain(error)
+                self._to_acknowledge.set()
+                await asyncio.sleep(SHORTEST_PAUSE)
+
+
+def _reason(status: int, text: bytes) -> str:
+    try:
+        return str(msgspec.json.decode(text)["reason"])
+    except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, TypeError):
+        return f"the log's keeper answers with status {status}"

@@ -1,0 +1,119 @@
+"""The blocking half of a follower, for one thread: signatures, the keeper's pinned key, and what is applied durably."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from httpcache import clock
+from httpcache.messages import PurgeMark
+from httpcache.purge.acks import Ack, Acks
+from httpcache.purge.applied import Applied, Held
+from httpcache.purge.feed_lines import FeedLine, LineFault, open_line, shown_key
+from httpcache.purge.key_files import read_key_file
+from httpcache.purge.keys import PublicKey, jwk_set, node_key, write_new
+from httpcache.purge.orders import Order, normalised
+from httpcache.purge.tokens import node_token
+from httpcache.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a run of lines brought, durable already. `held` is set where what was held gives way to it."""
+
+    orders: tuple[tuple[int, Order], ...]
+    newest: int
+    heartbeat: float
+    held: Held | None = None
+
+
+class Following:
+    """Opens the durable copy and the node's key. Raises KeyFault, OSError or sqlite3.Error."""
+
+    def __init__(self, settings: Settings, folder: Path, index: int) -> None:
+        self._settings = settings
+        self._index = index
+        self._key = node_key(folder, settings.node_name)
+        self._pinned_file = folder / "keys" / "keeper.jwks"
+        self.applied = Applied(folder / "purge" / "applied.db", settings.purge.watermarks)
+        self._epoch = 0
+        self._n = 0
+        self._nonce = ""
+        self._seq = 0
+        self._keeper: PublicKey | None = None
+
+    def load(self) -> Held:
+        """What is durable: from there the log is followed."""
+        return self._go_on_from(self.applied.load())
+
+    def begin(self) -> tuple[str, PurgeMark]:
+        """A token for a new connection, and from where it goes on."""
+        self._nonce, self._seq = secrets.token_urlsafe(12), 0
+        count = self._settings.workers
+        token = node_token(self._key, b"", clock.now(), worker=self._index, workers=count, nonce=self._nonce)
+        return token, PurgeMark(self._epoch, self._n)
+
+    def take(self, lines: Sequence[bytes]) -> Taken:
+        """Believe, and make durable, lines of this connection. Raises LineFault, OSError or sqlite3.Error."""
+        opened = [self._open(line) for line in lines]
+        last = opened[-1]
+        reset = next((line for line in opened if line.is_reset), None)
+        if reset is not None:
+            held = self._go_on_from(self.applied.adopt(PurgeMark(reset.epoch, reset.newest), reset.start))
+            return Taken((), reset.newest, reset.heartbeat, held)
+        orders = self._joined(opened)
+        if not self.applied.persist(self._epoch, orders):
+            return Taken((), last.newest, last.heartbeat, self.load())
+        if orders:
+            self._n = orders[-1][0]
+        return Taken(orders, last.newest, last.heartbeat)
+
+    def acks(self, mark: PurgeMark) -> tuple[bytes, str]:
+        """Body and token that acknowledge a mark."""
+        body = msgspec.json.encode(Acks(mark.epoch, (Ack(self._index, mark.n),)))
+        return body, node_token(self._key, body, clock.now())
+
+    def _joined(self, lines: Sequence[FeedLine]) -> tuple[tuple[int, Order], ...]:
+        """The orders of these lines, named as this node names stored responses; they go on where we are."""
+        orders: list[tuple[int, Order]] = []
+        n = self._n
+        for line in lines:
+            if line.epoch != self._epoch or (line.orders and line.first != n + 1):
+                raise LineFault("does not go on where the last one ended")
+            for order in line.orders:
+                n += 1
+                orders.append((n, normalised(order, self._settings.sites)))
+        return tuple(orders)
+
+    def _go_on_from(self, held: Held) -> Held:
+        self._epoch, self._n = held.mark.epoch, held.mark.n
+        return held
+
+    def _open(self, text: bytes) -> FeedLine:
+        if self._seq == 0:
+            self._keeper = self._trusted(text)
+        assert self._keeper is not None
+        line = open_line(text, self._keeper, self._nonce, self._seq)
+        self._seq += 1
+        return line
+
+    def _trusted(self, text: bytes) -> PublicKey:
+        """The keeper's key: our own where we keep the log, else the one that was pinned at first contact."""
+        if self._settings.keeps_log:
+            return self._key.public
+        if not self._pinned_file.exists():
+            shown = shown_key(text)
+            open_line(text, shown, self._nonce, self._seq)
+            with contextlib.suppress(FileExistsError):  # another worker was faster: the key it pinned counts
+                write_new(self._pinned_file, jwk_set([shown]))
+        pinned = read_key_file(self._pinned_file)[0]
+        if shown_key(text).kid != pinned.kid:
+            raise LineFault(
+                f"the log's keeper has another key than before: if that is right, remove {self._pinned_file}"
+            )
+        return pinned

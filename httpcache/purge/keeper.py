@@ -1,0 +1,142 @@
+"""The log's keeper: the log, the feed, the ledger of receipts and the gate, put together in a supervisor."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from httpcache import clock
+from httpcache.purge.feed import Feed
+from httpcache.purge.gate import Gate
+from httpcache.purge.keys import new_operator, node_key
+from httpcache.purge.log import Logged, Wish
+from httpcache.purge.log_door import LogDoor
+from httpcache.purge.receipts import Ledger
+from httpcache.settings import Settings
+
+log = logging.getLogger("edgeward.purge")
+
+SAVE_EVERY = 0.5
+"""Seconds between two looks at whether the ledger must be saved."""
+COMPACT_EVERY = 60.0
+"""Seconds between two compactions of the log."""
+SILENT_HEARTBEATS = 3
+"""Heartbeats that a worker may miss before it counts as away."""
+
+
+class LogKeeper:
+    """Keeps the purge log in `folder`/purge. Makes its keys at first start. Raises KeyFault or OSError."""
+
+    def __init__(self, settings: Settings, folder: Path, now: Callable[[], float] = clock.now) -> None:
+        self.settings = settings
+        self.now = now
+        self.key = node_key(folder, settings.node_name)
+        if not settings.purge.keys and not (folder / "keys" / "operators.jwks").exists():
+            (folder / "keys" / "operator.key").unlink(missing_ok=True)  # half a pair, from a start cut short
+            new_operator(folder / "keys")
+        self.gate = Gate(settings.purge, folder, self.key.public, now)
+        self.door = LogDoor(folder / "purge" / "log.db", self._appended)
+        self.feed = Feed(self.door, self.key, settings.purge.heartbeat)
+        self._ledger_file = folder / "purge" / "workers.json"
+        self._ledger: Ledger | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def ledger(self) -> Ledger:
+        """Who has confirmed what."""
+        assert self._ledger is not None, "the keeper is started first"
+        return self._ledger
+
+    async def start(self) -> None:
+        """Open the log. Raises sqlite3.Error or OSError."""
+        await self.door.open(self.now())
+        silence = self.settings.purge.heartbeat * SILENT_HEARTBEATS
+        self._ledger = Ledger(self.door.log.epoch, silence)
+        await self.door.run(self._restore)
+        self._ledger.register(self.settings.node_name, self.settings.workers, self.now())
+        self._tasks = [asyncio.create_task(self._save_often()), asyncio.create_task(self._compact_often())]
+
+    async def close(self) -> None:
+        """End the feeds and close the log."""
+        self.feed.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._ledger is not None:
+            with contextlib.suppress(OSError):
+                await self.door.run(self._save, msgspec.json.encode(self._ledger.document()))
+        await self.door.close()
+
+    async def append(self, wish: Wish) -> Logged | None:
+        """Make an order durable and publish it; None when its token has been used. Raises sqlite3.Error."""
+        return await self.door.append(wish)
+
+    async def find(self, n: int) -> Logged | None:
+        """The order of that number, while the log has it."""
+        found = await self.door.run(self.door.log.after, n - 1, 1)
+        return found[0] if found and found[0].n == n else None
+
+    def receipt(self, logged: Logged) -> dict[str, Any]:
+        """Who has confirmed an order, node by node. Times are Unix seconds."""
+        rows = self.ledger.rows(logged.n, self.now())
+        return {
+            "id": f"{self.door.log.epoch}.{logged.n}",
+            "epoch": self.door.log.epoch,
+            **self.entry(logged),
+            "confirmed": all(row["state"] == "confirmed" for row in rows),
+            "nodes": rows,
+        }
+
+    @staticmethod
+    def entry(logged: Logged) -> dict[str, Any]:
+        """An order as history tells it."""
+        order = msgspec.to_builtins(logged.order)
+        return {"n": logged.n, "at": round(logged.at, 3), "who": logged.who, "order": order}
+
+    async def retire(self, node: str) -> bool:
+        """Forget a node that has left for good, and its key; False when there is none of that name. Raises OSError."""
+        await asyncio.to_thread(self.gate.forget, node)
+        return self.ledger.retire(node)
+
+    def _appended(self, orders: Sequence[Logged]) -> None:
+        self.feed.publish(orders)
+
+    async def _save_often(self) -> None:
+        while True:
+            await asyncio.sleep(SAVE_EVERY)
+            if self.ledger.is_changed:
+                self.ledger.is_changed = False
+                try:
+                    await self.door.run(self._save, msgspec.json.encode(self.ledger.document()))
+                except OSError as error:
+                    log.error("cannot save which workers there are: %s", error)
+
+    async def _compact_often(self) -> None:
+        purge = self.settings.purge
+        while True:
+            try:
+                await self.door.run(self.door.log.compact, self.now(), purge.log_age, purge.log_count)
+            except Exception as error:  # a full disk must not end the keeper
+                log.error("cannot compact the purge log: %s", error)
+            await asyncio.sleep(COMPACT_EVERY)
+
+    def _save(self, text: bytes) -> None:
+        draft = self._ledger_file.with_suffix(".draft")
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(text)
+        draft.replace(self._ledger_file)
+
+    def _restore(self) -> None:
+        try:
+            self.ledger.restore(msgspec.json.decode(self._ledger_file.read_bytes()))
+        except FileNotFoundError:
+            pass
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            log.error("cannot read which workers there were: %s", error)

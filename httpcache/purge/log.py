@@ -1,0 +1,106 @@
+"""The purge log: orders numbered in one epoch, durable and append-only, and the tokens that were used for them."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from httpcache.purge.database import open_database, transaction
+from httpcache.purge.orders import Order
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS log (one INTEGER PRIMARY KEY CHECK (one = 1), epoch INTEGER, start INTEGER, newest INTEGER);
+CREATE TABLE IF NOT EXISTS orders (n INTEGER PRIMARY KEY, at REAL, who TEXT, content BLOB);
+CREATE TABLE IF NOT EXISTS used (iss TEXT, jti TEXT, exp REAL, PRIMARY KEY (iss, jti)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS used_exp ON used (exp)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """An order as it was asked for: by whom, with which token (until when it is valid), when (Unix seconds)."""
+
+    order: Order
+    who: str
+    jti: str
+    exp: float
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """An order in the log."""
+
+    n: int
+    order: Order
+    who: str
+    at: float
+
+
+class PurgeLog:
+    """Calls block: use it from one thread. `append` returns when the orders are on disk (synchronous=FULL)."""
+
+    def __init__(self, path: Path | None, now: float) -> None:
+        self._database = open_database(path, _SCHEMA, synchronous="FULL")
+        # Time first, so that the epoch of a log that is made anew is larger than that of the one before.
+        epoch = int(now) << 16 | secrets.randbits(16)
+        with transaction(self._database):
+            self._database.execute("INSERT OR IGNORE INTO log VALUES (1, ?, 1, 0)", (epoch,))
+            row = self._database.execute("SELECT epoch, start, newest FROM log").fetchone()
+        self.epoch: int = row[0]
+        self.start: int = row[1]
+        self.newest: int = row[2]
+
+    def append(self, wishes: Sequence[Wish]) -> list[Logged | None]:
+        """Number these orders in one transaction; None for one whose token has been used before."""
+        made: list[Logged | None] = []
+        n = self.newest
+        with transaction(self._database):
+            for wish in wishes:
+                if not self._use(wish):
+                    made.append(None)
+                    continue
+                n += 1
+                self._database.execute(
+                    "INSERT INTO orders VALUES (?, ?, ?, ?)",
+                    (n, wish.at, wish.who, msgspec.json.encode(wish.order)),
+                )
+                made.append(Logged(n, wish.order, wish.who, wish.at))
+            self._database.execute("UPDATE log SET newest = ?", (n,))
+        self.newest = n
+        return made
+
+    def _use(self, wish: Wish) -> bool:
+        cursor = self._database.execute(
+            "INSERT OR IGNORE INTO used VALUES (?, ?, ?)", (wish.who, wish.jti, wish.exp)
+        )
+        return cursor.rowcount == 1
+
+    def after(self, n: int, limit: int) -> list[Logged]:
+        """At most `limit` orders with greater numbers, in order."""
+        rows = self._database.execute(
+            "SELECT n, content, who, at FROM orders WHERE n > ? ORDER BY n LIMIT ?", (n, limit)
+        )
+        return [Logged(n, msgspec.json.decode(content, type=Order), who, at) for n, content, who, at in rows]
+
+    def compact(self, now: float, most_age: float, most_count: int) -> None:
+        """Drop orders beyond age (seconds) or count, and tokens that have expired."""
+        with transaction(self._database):
+            self._database.execute("DELETE FROM used WHERE exp < ?", (now,))
+            row = self._database.execute(
+                "SELECT min(n) FROM orders WHERE at >= ?", (now - most_age,)
+            ).fetchone()
+            young = row[0] if row[0] is not None else self.newest + 1
+            start = max(self.start, young, self.newest - most_count + 1)
+            if start > self.start:
+                self._database.execute("DELETE FROM orders WHERE n < ?", (start,))
+                self._database.execute("UPDATE log SET start = ?", (start,))
+        self.start = start
+
+    def close(self) -> None:
+        """Close the database."""
+        self._database.close()

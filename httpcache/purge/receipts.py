@@ -1,0 +1,163 @@
+"""Receipts: which workers of which nodes there are, how far each has confirmed, and who waits for that."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+POINTS = 4096
+"""Acknowledgements remembered of each worker, so that receipts tell when it had applied an order."""
+
+
+@dataclass(slots=True)
+class WorkerRow:
+    """One worker: the n it has durably applied, when it was last heard (Unix seconds), its open feeds."""
+
+    n: int = 0
+    heard: float = 0.0
+    feeds: int = 0
+    unknown: int = 0
+    points: deque[tuple[int, float]] = field(default_factory=deque)
+
+    def reach(self, n: int, now: float) -> None:
+        """It has acknowledged `n`."""
+        self.n = n
+        self.points.append((n, now))
+        if len(self.points) > POINTS:
+            self.unknown = self.points.popleft()[0]
+
+    def applied_at(self, n: int) -> float | None:
+        """When it acknowledged `n`; None when that is not remembered: for what is up to `unknown`."""
+        if n <= self.unknown:
+            return None
+        return next((at for reached, at in self.points if reached >= n), None)
+
+
+class Ledger:
+    """The nodes that follow the log, from their first contact until they are retired. All calls on one event loop.
+
+    `silence` is how long a worker with an open feed may say nothing before it counts as away, in seconds.
+    """
+
+    def __init__(self, epoch: int, silence: float) -> None:
+        self.epoch = epoch
+        self.is_changed = False
+        self._silence = silence
+        self._nodes: dict[str, list[WorkerRow]] = {}
+        self._waiters: list[tuple[int, str | None, asyncio.Future[None]]] = []
+
+    def register(self, node: str, workers: int, now: float) -> None:
+        """A node and how many workers it runs; those it no longer runs are forgotten."""
+        rows = self._nodes.setdefault(node, [])
+        if len(rows) != workers:
+            del rows[workers:]
+            rows += [WorkerRow(heard=now) for _ in range(workers - len(rows))]
+            self.is_changed = True
+            self._wake()
+
+    def retire(self, node: str) -> bool:
+        """Forget a node that has left for good; False when there is none of that name."""
+        known = self._nodes.pop(node, None) is not None
+        self.is_changed |= known
+        self._wake()
+        return known
+
+    def feed_opened(self, node: str, index: int, n: int, now: float) -> None:
+        """A worker follows; it asked for what comes after `n`, so it has applied `n`."""
+        row = self._row(node, index)
+        if row is not None:
+            row.feeds += 1
+        self.acknowledge(node, index, n, now)
+
+    def feed_closed(self, node: str, index: int, now: float) -> None:
+        """A worker no longer follows."""
+        row = self._row(node, index)
+        if row is not None:
+            row.feeds = max(0, row.feeds - 1)
+            row.heard = max(row.heard, now)
+            self.is_changed = True
+
+    def acknowledge(self, node: str, index: int, n: int, now: float) -> None:
+        """A worker has durably applied every order up to `n` of this epoch."""
+        row = self._row(node, index)
+        if row is None:
+            return
+        row.heard = now
+        if n > row.n:
+            row.reach(n, now)
+            self.is_changed = True
+            self._wake()
+
+    def least(self, node: str | None = None) -> int:
+        """How far every worker, of one node or of all, has confirmed."""
+        nodes = self._nodes.values() if node is None else (self._nodes.get(node, []),)
+        return min((row.n for rows in nodes for row in rows), default=0)
+
+    async def confirmed(self, n: int, timeout: float, node: str | None = None) -> bool:
+        """Wait until every worker, of one node or of all, has confirmed `n`; False after `timeout` seconds."""
+        if self.least(node) >= n:
+            return True
+        waiter = (n, node, asyncio.get_running_loop().create_future())
+        self._waiters.append(waiter)
+        try:
+            async with asyncio.timeout(timeout):
+                await waiter[2]
+        except TimeoutError:
+            return False
+        finally:
+            self._waiters = [one for one in self._waiters if one is not waiter]
+        return True
+
+    def rows(self, n: int, now: float) -> list[dict[str, Any]]:
+        """The receipt's rows for order `n`: each node with its workers. Times are Unix seconds."""
+        return [self._node_row(name, rows, n, now) for name, rows in sorted(self._nodes.items())]
+
+    def document(self) -> dict[str, Any]:
+        """What is kept over a restart."""
+        nodes = {name: [[row.n, row.heard] for row in rows] for name, rows in self._nodes.items()}
+        return {"epoch": self.epoch, "nodes": nodes}
+
+    def restore(self, document: dict[str, Any]) -> None:
+        """Take what was kept. Raises KeyError, TypeError or ValueError when it is malformed."""
+        same_epoch = document["epoch"] == self.epoch
+        for name, rows in document["nodes"].items():
+            self._nodes[str(name)] = [
+                WorkerRow(int(n), float(heard), unknown=int(n)) if same_epoch else WorkerRow(0, float(heard))
+                for n, heard in rows
+            ]
+
+    def _row(self, node: str, index: int) -> WorkerRow | None:
+        rows = self._nodes.get(node, [])
+        return rows[index] if index < len(rows) else None
+
+    def _wake(self) -> None:
+        least: dict[str | None, int] = {}
+        for n, node, future in self._waiters:
+            if node not in least:
+                least[node] = self.least(node)
+            if least[node] >= n and not future.done():
+                future.set_result(None)
+
+    def _node_row(self, name: str, rows: list[WorkerRow], n: int, now: float) -> dict[str, Any]:
+        workers = [self._worker_row(f"{name}/{index}", row, n, now) for index, row in enumerate(rows)]
+        states = {worker["state"] for worker in workers}
+        state = next((state for state in ("away", "waiting") if state in states), "confirmed")
+        made: dict[str, Any] = {"node": name, "state": state, "workers": workers}
+        applied = [worker["applied_at"] for worker in workers if "applied_at" in worker]
+        if state == "confirmed" and applied:
+            made["applied_at"] = max(applied)
+        if state == "away":
+            made["since"] = min(worker["since"] for worker in workers if "since" in worker)
+        return made
+
+    def _worker_row(self, worker: str, row: WorkerRow, n: int, now: float) -> dict[str, Any]:
+        if row.n >= n:
+            at = row.applied_at(n)
+            return {"worker": worker, "state": "confirmed"} | (
+                {} if at is None else {"applied_at": round(at, 3)}
+            )
+        if row.feeds and now - row.heard <= self._silence:
+            return {"worker": worker, "state": "waiting"}
+        return {"worker": worker, "state": "away", "since": round(row.heard, 3)}

@@ -1,0 +1,95 @@
+"""The purge API of a node that does not keep the log: verified where it can be, and handed to the keeper."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+from aiohttp import web
+from yarl import URL
+
+from httpcache import clock
+from httpcache.purge.answering import bearer, read_body, refuse
+from httpcache.purge.gate import Gate
+from httpcache.purge.keys import node_key
+from httpcache.purge.log_address import log_url
+from httpcache.purge.orders import LONGEST_WAIT, parse_order
+from httpcache.purge.problems import Problem
+from httpcache.purge.tokens import node_token
+from httpcache.settings import Settings
+
+NODE_FIELD = "Edgeward-Node"
+"""The field with the token of the node that hands an order on. The operator's own token goes with it: a node
+cannot order anything by itself."""
+
+CONNECT = 5.0
+"""Longest wait for the keeper to accept a connection, in seconds."""
+
+
+class Relay:
+    """The routes of a node that does not keep the log. Raises KeyFault or OSError when its key cannot be used."""
+
+    def __init__(self, settings: Settings, folder: Path) -> None:
+        self._settings = settings
+        self._key = node_key(folder, settings.node_name)
+        self._gate = Gate(settings.purge, folder, self._key.public, clock.now)
+        self._session: aiohttp.ClientSession | None = None
+
+    def mount(self, app: web.Application) -> None:
+        """Add the routes."""
+        app.router.add_post("/v1/purges", self._order)
+        app.router.add_get("/v1/purges", self._ask)
+        app.router.add_get("/v1/purges/{id}", self._ask)
+        app.cleanup_ctx.append(self._open)
+
+    async def _open(self, _: web.Application) -> AsyncIterator[None]:
+        timeout = aiohttp.ClientTimeout(total=LONGEST_WAIT + 10, connect=CONNECT)
+        async with aiohttp.ClientSession(timeout=timeout) as self._session:
+            yield
+
+    async def _order(self, request: web.Request) -> web.Response:
+        body = await read_body(request)
+        if isinstance(body, Problem):
+            return refuse(body)
+        token = bearer(request)
+        if isinstance(token, Problem):
+            return refuse(token)
+        problem = await self._fault(token, body)
+        if problem is not None:
+            return refuse(problem)
+        mine = await asyncio.to_thread(node_token, self._key, body, clock.now())
+        return await self._pass(request, body, {NODE_FIELD: mine, "Content-Type": "application/json"})
+
+    async def _fault(self, token: str, body: bytes) -> Problem | None:
+        """What is wrong with an order, as far as this node can tell: it may not have the operators' keys."""
+        if not await asyncio.to_thread(self._gate.operators.keys):
+            return None
+        signer = await self._gate.operator(token, body)
+        if isinstance(signer, Problem):
+            return signer
+        parsed = parse_order(body, self._settings.purge.targets)
+        return parsed if isinstance(parsed, Problem) else signer[0].missing_for(parsed[0])
+
+    async def _ask(self, request: web.Request) -> web.Response:
+        token = bearer(request)
+        return refuse(token) if isinstance(token, Problem) else await self._pass(request, None, {})
+
+    async def _pass(self, request: web.Request, body: bytes | None, fields: dict[str, str]) -> web.Response:
+        assert self._session is not None
+        headers = {"Authorization": request.headers["Authorization"], **fields}
+        url = URL(log_url(self._settings) + request.raw_path, encoded=True)
+        try:
+            async with self._session.request(
+                request.method, url, data=body, headers=headers, allow_redirects=False
+            ) as answer:
+                return web.Response(
+                    status=answer.status, body=await answer.read(), content_type="application/json"
+                )
+        except TimeoutError:
+            return refuse(Problem(504, "log-silent", "The node that keeps the purge log does not answer."))
+        except aiohttp.ClientError:
+            return refuse(
+                Problem(502, "log-unreachable", "The node that keeps the purge log cannot be reached.")
+            )

@@ -1,0 +1,64 @@
+"""What the holder of a token may order: claims of its own that narrow a token down."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from httpcache.purge.orders import Kind, Order, normal_name
+from httpcache.purge.problems import Problem
+
+
+class Rights(msgspec.Struct, frozen=True, kw_only=True):
+    """Claims that narrow a token; a missing one does not narrow.
+
+    Where `hosts`, `prefixes` or `tags` is given, a kind of order that none of them speaks of is not allowed
+    (everything: unless `kinds` names it), so that a token for some tags cannot purge hosts.
+    """
+
+    kinds: tuple[Kind, ...] | None = None
+    hosts: tuple[str, ...] | None = None
+    prefixes: tuple[str, ...] | None = None
+    tags: tuple[str, ...] | None = None
+
+    def missing_for(self, order: Order) -> Problem | None:
+        """The 403 that names the right which an order lacks."""
+        if self.kinds is not None and order.kind not in self.kinds:
+            return _lacks(f"kinds: {order.kind}")
+        if self.hosts is None and self.prefixes is None and self.tags is None:
+            return None
+        if order.kind is Kind.EVERYTHING:
+            return None if self.kinds is not None else _lacks(f"kinds: {order.kind}")
+        for target in order.targets:
+            if not self._allows(order.kind, target):
+                return _lacks(f"{_CLAIM[order.kind]}: {target}")
+        return None
+
+    def _allows(self, kind: Kind, target: str) -> bool:
+        if kind is Kind.TAG:
+            return any(_fits(pattern, target) for pattern in self.tags or ())
+        name = normal_name(kind, target, ())
+        if name is None:
+            return False
+        hosts = _normal(Kind.HOST, self.hosts or ())
+        if kind is Kind.HOST:
+            return name in hosts
+        prefixes = _normal(Kind.PREFIX, self.prefixes or ())
+        return name.partition("/")[0] in hosts or any(name.startswith(prefix) for prefix in prefixes)
+
+
+_CLAIM = {Kind.TAG: "tags", Kind.HOST: "hosts", Kind.URL: "prefixes", Kind.PREFIX: "prefixes"}
+
+
+def _normal(kind: Kind, names: Sequence[str]) -> list[str]:
+    return [name for given in names if (name := normal_name(kind, given, ()))]
+
+
+def _fits(pattern: str, tag: str) -> bool:
+    return tag.startswith(pattern[:-1]) if pattern.endswith("*") else tag == pattern
+
+
+def _lacks(right: str) -> Problem:
+    shown = right if len(right) <= 100 else f"{right[:100]}…"
+    return Problem(403, "right-missing", f"The token does not carry the right {shown!r}.")
