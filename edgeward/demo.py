@@ -21,9 +21,9 @@ from edgeward.load import LoadOrder, measure
 from edgeward.load_report import render
 from edgeward.load_run import Pace
 from edgeward.load_workload import Workload, zipf_workload
-from edgeward.origin import until_told_to_stop
+from edgeward.origin import told_to_stop
 from edgeward.purge import receipt_table, send
-from edgeward.tiers import ASKED_ON, outcome, read_tiers
+from edgeward.tiers import ASKED_ON, outcome, read_tiers, without_keys
 from httpcache.settings import admin_port
 
 TAG = "group-0"
@@ -147,10 +147,12 @@ class Demo:
                 missed = not members or outcome(members[-1]) in ASKED_ON
                 good = bool(members) and missed == (expected == "miss")
                 self._check(
-                    good, f"edge-{index}, {turn} request is a {expected}: {said or 'no Cache-Status'}"
+                    good,
+                    f"edge-{index}, {turn} request is a {expected}: {without_keys(said) or 'no Cache-Status'}",
                 )
 
     async def _stay(self) -> None:
+        stop = told_to_stop()
         self._step("Staying up until Ctrl-C")
         for name, url in (
             ("origin", _url(self._origin)),
@@ -159,7 +161,7 @@ class Demo:
         ):
             self._console.print(f"   {name:8} {url}/")
         self._console.print(f"   folder   {self._folder}", soft_wrap=True)
-        await until_told_to_stop()
+        await stop.wait()
 
     @property
     def _host(self) -> str:

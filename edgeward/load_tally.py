@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import math
-import re
 from array import array
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from edgeward.tiers import ASKED_ON, TierOutcome, handled, read_tiers
-
-_KEY = re.compile(r';\s*key="(?:[^"\\]|\\.)*"', re.ASCII)
-"""The one parameter that differs from object to object: without it few values are left, each read once."""
+from edgeward.tiers import ASKED_ON, TierOutcome, handled, read_tiers, without_keys
 
 TIER_NAMES = ("edge", "shield")
 ANSWERED = frozenset((TierOutcome.HIT, TierOutcome.STALE))
@@ -72,7 +68,7 @@ class Tally:
         """Count a good answer: what its Cache-Status tells, the octets of its body, and how long it took."""
         self.octets += octets
         answered_by = "origin"
-        through = handled(read_tiers(_KEY.sub("", cache_status)))
+        through = handled(read_tiers(without_keys(cache_status)))
         for depth, (member, what) in enumerate(through):
             if depth == len(self.tiers):
                 self.tiers.append(TierTally())

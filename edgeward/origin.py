@@ -173,19 +173,20 @@ async def serving(host: str, port: int) -> AsyncIterator[Origin]:
         await runner.cleanup()
 
 
-async def until_told_to_stop() -> None:
-    """Wait for SIGINT or SIGTERM."""
+def told_to_stop() -> asyncio.Event:
+    """An event that SIGINT and SIGTERM set, from now on."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    await stop.wait()
+    return stop
 
 
 async def _run(host: str, port: int) -> None:
+    stop = told_to_stop()
     async with serving(host, port):
         click.echo(f"sample origin on http://{host}:{port}/, its count at /_count", err=True)
-        await until_told_to_stop()
+        await stop.wait()
 
 
 EXAMPLES = """\b

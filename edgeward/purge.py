@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from edgeward.addresses import Server, ServerParam
 from edgeward.faults import Refused, WorkFailed, reason
@@ -86,13 +87,11 @@ async def send(url: str, key: Path, order: dict[str, Any], wait: float) -> dict[
         raise WorkFailed(f"cannot reach {url}: {reason(error)}") from error
 
 
-def receipt_table(receipt: dict[str, Any]) -> Table:
+def receipt_table(receipt: dict[str, Any]) -> RenderableType:
     """The receipt, edge by edge, and worker by worker where a node has several."""
     said = "confirmed by every edge" if receipt["confirmed"] else "[red]not confirmed by every edge[/]"
-    title = f"order {escape(str(receipt.get('id', '?')))}: {said}"
-    table = Table(
-        title=title, title_justify="left", box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0)
-    )
+    title = Text.from_markup(f"order {escape(str(receipt.get('id', '?')))}: {said}")
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     table.add_column("node")
     table.add_column("state")
     table.add_column("applied after", justify="right")
@@ -100,7 +99,7 @@ def receipt_table(receipt: dict[str, Any]) -> Table:
         workers = node["workers"] if len(node["workers"]) > 1 else []
         for row, name in [(node, node["node"]), *((worker, f"  {worker['worker']}") for worker in workers)]:
             table.add_row(escape(name), _state(row), _after(row, receipt))
-    return table
+    return Group(title, table)
 
 
 def _state(row: dict[str, Any]) -> str:

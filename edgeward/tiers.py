@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
 from httpcache.messages import Fields
 from httpcache.rules import cache_status
+
+_KEY = re.compile(r';\s*key="(?:[^"\\]|\\.)*"', re.ASCII)
+
+
+def without_keys(field_value: str) -> str:
+    """A Cache-Status field value less its `key` parameters: they alone differ from object to object."""
+    return _KEY.sub("", field_value)
 
 
 @dataclass(frozen=True, slots=True)
