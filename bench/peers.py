@@ -104,7 +104,7 @@ def _wait_for(url: str, running: subprocess.Popen[bytes], out: Path) -> None:
 def origin(folder: Path) -> Iterator[int]:
     """The sample origin; its port."""
     port = free_port()
-    command = [sys.executable, "-m", "edgeward", "origin", "--listen", f"127.0.0.1:{port}"]
+    command = [sys.executable, "-P", "-m", "edgeward", "origin", "--listen", f"127.0.0.1:{port}"]
     with process(command, LOAD_CORE, f"http://127.0.0.1:{port}/_count", folder, "origin"):
         yield port
 

@@ -46,7 +46,7 @@ class Children:
         log = self._folder / f"{name}.log"
         with log.open("wb") as file:
             process = subprocess.Popen(
-                [sys.executable, "-m", "edgeward", *arguments],
+                [sys.executable, "-P", "-m", "edgeward", *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=file,

@@ -29,6 +29,9 @@ log = logging.getLogger("edgeward")
 RESTART_PAUSE = 0.5
 """Least time between two starts of one worker, in seconds: a worker that cannot start must not spin."""
 
+TRIES = 3
+"""Starts of a worker that has never been ready, before the node gives up."""
+
 
 class WorkerProcess:
     """One worker: its process, the last report it gave, and how to start it anew."""
@@ -48,9 +51,14 @@ class WorkerProcess:
 
     async def keep_running(self) -> None:
         """Start the process, and again each time it ends, until told to stop."""
+        tries = 0
         while not self._stopping:
             started = clock.monotonic()
             await self._run_once()
+            tries += 1
+            if not self.ready.is_set() and tries == TRIES:
+                log.error("worker %d does not start: see the lines above", self.index)
+                return
             if not self._stopping:
                 log.error("worker %d ended with %s; starting it again", self.index, self._status())
                 await asyncio.sleep(max(0.0, RESTART_PAUSE - (clock.monotonic() - started)))
@@ -59,6 +67,7 @@ class WorkerProcess:
         environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(self._metrics_folder)}
         self.process = process = await asyncio.create_subprocess_exec(
             sys.executable,
+            "-P",  # not the working directory: what lies there is no part of this program
             "-m",
             self._module,
             stdin=asyncio.subprocess.PIPE,
@@ -138,13 +147,17 @@ class Supervisor:
         await self._admin.start(self._admin_socket)
         tasks = [asyncio.create_task(worker.keep_running()) for worker in self.workers]
         ready = asyncio.create_task(self._announce())
-        await stop.wait()
+        stopping = asyncio.create_task(stop.wait())
+        # A worker's task ends by itself only when it gave up.
+        await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        code = 0 if stopping.done() else 1
+        stopping.cancel()
         ready.cancel()
         await self._drain(tasks)
         await self._admin.close()
         if self._keeper is not None:
             await self._keeper.close()
-        return 0
+        return code
 
     async def _announce(self) -> None:
         for worker in self.workers:

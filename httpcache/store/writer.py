@@ -116,7 +116,7 @@ class Writer:
                 loop.call_soon_threadsafe(_settle, result, succeeded)
 
         while not self.add(operations, size, done=done):
-            await asyncio.sleep(0.01)  # noqa: ASYNC110 - the thread drains the queue; nothing on the loop tells of it
+            await asyncio.sleep(0.01)
         return await result
 
     def later(self, seconds: float, body_id: str) -> None:

@@ -39,7 +39,14 @@ async def body_of(reply) -> bytes:
 
 
 async def test_a_response_comes_as_it_was_sent(origin, next_hop):
-    origin.answers("/a", b"body", status=203, X_Two="2", Content_Encoding="gzip", fields=[("Set-Cookie", "a"), ("Set-Cookie", "b")])
+    origin.answers(
+        "/a",
+        b"body",
+        status=203,
+        X_Two="2",
+        Content_Encoding="gzip",
+        fields=[("Set-Cookie", "a"), ("Set-Cookie", "b")],
+    )
     reply = await next_hop.send(GET, [origin.url])
     assert (reply.head.status, reply.head.reason, reply.length) == (203, "Scripted", 4)
     assert reply.head.fields.all("set-cookie") == ("a", "b")
@@ -104,7 +111,12 @@ async def test_a_body_broken_off(origin, next_hop, chunked):
     assert await failure(next_hop, origin.url) == ("http_response_incomplete", 502)
 
 
-RUBBISH = [b"rubbish\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", b"HTTP/1.1 20 OK\r\n\r\n", b""]
+RUBBISH = [
+    b"rubbish\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n",
+    b"HTTP/1.1 20 OK\r\n\r\n",
+    b"",
+]
 
 
 @pytest.mark.parametrize("raw", RUBBISH)

@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from httpcache.fetch.route import ToOrigins, ToShields
 
-ORIGINS = ToOrigins("http://default", {"a.example": "http://a", "*.b.example": "http://b", "c.example:81": "http://c"})
+ORIGINS = ToOrigins(
+    "http://default", {"a.example": "http://a", "*.b.example": "http://b", "c.example:81": "http://c"}
+)
 
 CASES = [
     ("a host that is named", "a.example", "http://a"),

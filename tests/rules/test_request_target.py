@@ -14,8 +14,20 @@ CASES = [
     ("the scheme's own port goes", "GET", "/", ["a.example:80"], Target("http", "a.example", "/")),
     ("another port stays", "GET", "/", ["a.example:8080"], Target("http", "a.example:8080", "/")),
     ("an IPv6 literal", "GET", "/", ["[::1]:8080"], Target("http", "[::1]:8080", "/")),
-    ("an absolute form replaces Host", "GET", "http://B.example/x", ["a.example"], Target("http", "b.example", "/x")),
-    ("an absolute form without a path", "GET", "http://b.example?q", ["a"], Target("http", "b.example", "/?q")),
+    (
+        "an absolute form replaces Host",
+        "GET",
+        "http://B.example/x",
+        ["a.example"],
+        Target("http", "b.example", "/x"),
+    ),
+    (
+        "an absolute form without a path",
+        "GET",
+        "http://b.example?q",
+        ["a"],
+        Target("http", "b.example", "/?q"),
+    ),
     ("an asterisk with OPTIONS", "OPTIONS", "*", ["a"], Target("http", "a", "*")),
     ("an asterisk with GET is refused", "GET", "*", ["a"], Refusal(400, "target-form")),
     ("no Host is refused", "GET", "/", [], Refusal(400, "host-field")),
@@ -30,7 +42,9 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("method", "target", "hosts", "expected"), [c[1:] for c in CASES], ids=[c[0] for c in CASES])
+@pytest.mark.parametrize(
+    ("method", "target", "hosts", "expected"), [c[1:] for c in CASES], ids=[c[0] for c in CASES]
+)
 def test_read_target(method, target, hosts, expected):
     assert read_target(method, target, hosts, "http", is_http_11=True) == expected
 

@@ -28,7 +28,10 @@ class Command:
         """Start it and wait until it is ready."""
         out = (self._folder / f"{self.arguments[0]}-{free_port()}.log").open("wb")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "edgeward", *self.arguments], stdout=out, stderr=out, cwd=self._folder
+            [sys.executable, "-P", "-m", "edgeward", *self.arguments],
+            stdout=out,
+            stderr=out,
+            cwd=self._folder,
         )
         out.close()
         if self._ready:
@@ -68,9 +71,21 @@ def read_json(url: str) -> dict:
         return json.load(error)
 
 
-def node(folder: Path, tier: str, *next_hop: str, name: str, extra: tuple[str, ...] = ()) -> tuple[Command, str, str]:
+def node(
+    folder: Path, tier: str, *next_hop: str, name: str, extra: tuple[str, ...] = ()
+) -> tuple[Command, str, str]:
     """A node's command, its URL, and its admin listener's."""
     port = free_port()
     url, admin = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{port + 1000}"
-    arguments = (tier, "--listen", f"127.0.0.1:{port}", *next_hop, "--name", name, "--data", str(folder / name), *extra)
+    arguments = (
+        tier,
+        "--listen",
+        f"127.0.0.1:{port}",
+        *next_hop,
+        "--name",
+        name,
+        "--data",
+        str(folder / name),
+        *extra,
+    )
     return Command(folder, *arguments, ready=f"{admin}/readyz"), url, admin

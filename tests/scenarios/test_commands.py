@@ -39,9 +39,15 @@ def nearest(head: str) -> str:
 def cdn(tmp_path):
     """A sample origin, a shield and two edges, by their commands."""
     port = free_port()
-    origin = Command(tmp_path, "origin", "--listen", f"127.0.0.1:{port}", ready=f"http://127.0.0.1:{port}/_count")
-    shield, shield_url, shield_admin = node(tmp_path, "shield", "--origin", f"http://127.0.0.1:{port}", name="shield")
-    one, one_url, one_admin = node(tmp_path, "edge", "--shield", shield_url, name="edge-1", extra=("--workers", "2"))
+    origin = Command(
+        tmp_path, "origin", "--listen", f"127.0.0.1:{port}", ready=f"http://127.0.0.1:{port}/_count"
+    )
+    shield, shield_url, shield_admin = node(
+        tmp_path, "shield", "--origin", f"http://127.0.0.1:{port}", name="shield"
+    )
+    one, one_url, one_admin = node(
+        tmp_path, "edge", "--shield", shield_url, name="edge-1", extra=("--workers", "2")
+    )
     two, two_url, two_admin = node(tmp_path, "edge", "--shield", shield_url, name="edge-2")
     commands = [origin, shield, one, two]
     try:
@@ -97,7 +103,9 @@ def test_fetch_restart_kill_and_purge(cdn):
 
     # Metrics are summed over workers, and every node ends with 0.
     for command, _, admin in edges:
-        text = subprocess.run(["curl", "-s", f"{admin}/metrics"], capture_output=True, check=True).stdout.decode()
+        text = subprocess.run(
+            ["curl", "-s", f"{admin}/metrics"], capture_output=True, check=True
+        ).stdout.decode()
         assert "edgeward_requests_total" in text
         assert command.stop(signal.SIGINT) == 0
 
@@ -113,7 +121,21 @@ def wait_ready(*admins: str) -> None:
 def purge(cdn, admin: str, *what: str) -> dict:
     """The receipt of a purge by its command."""
     key = cdn["folder"] / "shield" / "keys" / "operator.key"
-    command = [sys.executable, "-m", "edgeward", "purge", "--to", admin, "--key", str(key), *what, "--wait", "10", "--json"]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "edgeward",
+        "purge",
+        "--to",
+        admin,
+        "--key",
+        str(key),
+        *what,
+        "--wait",
+        "10",
+        "--json",
+    ]
     done = subprocess.run(command, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode()
     return json.loads(done.stdout)
@@ -121,7 +143,11 @@ def purge(cdn, admin: str, *what: str) -> dict:
 
 def objects_asked(cdn) -> int:
     """GET requests for objects that the origin has had."""
-    return sum(row for path, row in read_json(f"{cdn['origin']}/_count")["paths"].items() if path.startswith("/objects/"))
+    return sum(
+        row
+        for path, row in read_json(f"{cdn['origin']}/_count")["by_path"].items()
+        if path.startswith("/objects/")
+    )
 
 
 @pytest.mark.parametrize(
@@ -130,7 +156,10 @@ def objects_asked(cdn) -> int:
         (["edge", "--listen", "127.0.0.1:{port}", "--origin", "http://127.0.0.1:1"], "listen"),
         (["edge", "--listen", "nonsense", "--origin", "http://127.0.0.1:1"], "listen"),
         (["edge", "--listen", "127.0.0.1:0"], "origin"),
-        (["shield", "--listen", "127.0.0.1:{free}", "--origin", "http://a", "--data", "/proc/nowhere"], "data"),
+        (
+            ["shield", "--listen", "127.0.0.1:{free}", "--origin", "http://a", "--data", "/proc/nowhere"],
+            "data",
+        ),
         (["shield", "--listen", "127.0.0.1:{free}", "--origin", "http://a", "--ram", "12 pears"], "ram"),
     ],
     ids=["port in use", "no address", "no next hop", "unwritable folder", "wrong size"],
@@ -143,7 +172,11 @@ def test_what_is_wrong_is_one_clear_line_and_exit_code_2(tmp_path, arguments, wo
         taken.listen()
         filled = [one.format(port=taken.getsockname()[1], free=free_port()) for one in arguments]
         done = subprocess.run(
-            [sys.executable, "-m", "edgeward", *filled], capture_output=True, cwd=tmp_path, timeout=30, check=False
+            [sys.executable, "-P", "-m", "edgeward", *filled],
+            capture_output=True,
+            cwd=tmp_path,
+            timeout=30,
+            check=False,
         )
     assert done.returncode == 2
     lines = done.stderr.decode().strip().splitlines()
