@@ -15,6 +15,7 @@ import msgspec
 from httpcache import clock
 from httpcache.purge.feed import Feed
 from httpcache.purge.gate import Gate
+from httpcache.purge.key_files import read_key_file
 from httpcache.purge.keys import new_operator, node_key
 from httpcache.purge.log import Logged, Wish
 from httpcache.purge.log_door import LogDoor
@@ -37,6 +38,8 @@ class LogKeeper:
     def __init__(self, settings: Settings, folder: Path, now: Callable[[], float] = clock.now) -> None:
         self.settings = settings
         self.now = now
+        for given in filter(None, (settings.purge.keys, settings.purge.nodes)):
+            read_key_file(Path(given))  # a fault in a file that is named in the settings stops the start
         self.key = node_key(folder, settings.node_name)
         if not settings.purge.keys and not (folder / "keys" / "operators.jwks").exists():
             (folder / "keys" / "operator.key").unlink(missing_ok=True)  # half a pair, from a start cut short
