@@ -25,5 +25,7 @@ def test_every_file_says_its_job_and_is_one_room(path: Path):
 
 
 def test_the_import_contract_holds():
-    done = subprocess.run([Path(sys.executable).parent / "lint-imports"], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [Path(sys.executable).parent / "lint-imports"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout

@@ -80,7 +80,7 @@ def unseal(magic: bytes, data: bytes) -> bytes | None:
     """The content that was sealed, or None."""
     if len(data) < HEAD_SIZE:
         return None
-    own, version, _, length, digest = _HEAD.unpack_from(data)
+    own, version, spare, length, digest = _HEAD.unpack_from(data)
     content = data[HEAD_SIZE:]
     if (
         own != magic

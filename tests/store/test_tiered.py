@@ -125,7 +125,9 @@ async def test_a_changed_octet_on_disk_is_never_served(tmp_path):
     await again.close()
 
 
-@pytest.mark.parametrize(("column", "value"), [("mode", 4), ("raw", 0)], ids=["a pickled value", "a pickled key"])
+@pytest.mark.parametrize(
+    ("column", "value"), [("mode", 4), ("raw", 0)], ids=["a pickled value", "a pickled key"]
+)
 async def test_a_row_that_was_tampered_with_is_not_unpickled(tmp_path, column, value):
     store = await opened(tmp_path)
     store.keep(stored(), {"b.1": b"abc"})
