@@ -83,8 +83,7 @@ def unseal(magic: bytes, data: bytes) -> bytes | None:
     own, version, spare, length, digest = _HEAD.unpack_from(data)
     content = data[HEAD_SIZE:]
     if (
-        own != magic
-        or version != VERSION
+        (own, version, spare) != (magic, VERSION, 0)
         or length != len(content)
         or digest != xxhash.xxh3_64_intdigest(content)
     ):

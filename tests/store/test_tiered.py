@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
+import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -168,8 +170,6 @@ async def test_the_budget_of_the_disk_is_kept_and_what_is_read_stays(tmp_path):
 
 def written(store) -> None:
     """Wait until everything added so far is on disk."""
-    import threading
-
     done = threading.Event()
     store.disk._writer.add([], 0, after=done.set)
     assert done.wait(20)
@@ -234,8 +234,6 @@ async def test_a_form_made_later_stands_beside_the_first(store):
     one = stored()
     store.keep(one, {"b.1": b"abc"})
     coded = Form("br", "b.1-br", 2, ((0, 2),))
-    from dataclasses import replace
-
     store.keep(replace(one, forms=(*one.forms, coded)), {"b.1-br": b"zz"})
     (found,) = store.look_up(one.key)
     assert store.body(found, coded) == b"zz"
