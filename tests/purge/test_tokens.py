@@ -116,6 +116,7 @@ def test_a_changed_claim_breaks_the_signature(key):
     assert verify(f"{head}.{claims}.{signature}", key).error == "signature-wrong"
 
 
+@pytest.mark.slow
 @given(st.one_of(st.text(max_size=80), st.from_regex(r"[\w-]+\.[\w-]+\.[\w-]+", fullmatch=True)))
 def test_what_is_no_token_is_a_problem_and_never_an_exception(token):
     assert verify_order_token(token, b"", "edgeward", lambda _: None, NOW).status == 401

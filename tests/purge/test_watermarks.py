@@ -76,6 +76,7 @@ STORED = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(LOGS, STORED)
 def test_the_standing_is_what_going_through_all_orders_gives(orders, stored):
     watermarks = following()
@@ -84,6 +85,7 @@ def test_the_standing_is_what_going_through_all_orders_gives(orders, stored):
     assert watermarks.standing(stored) is naive(orders, stored)
 
 
+@pytest.mark.slow
 @given(LOGS, STORED, st.integers(0, 4))
 def test_folding_covers_more_and_never_less(orders, stored, limit):
     watermarks = following(limit=limit)
@@ -93,6 +95,7 @@ def test_folding_covers_more_and_never_less(orders, stored, limit):
     assert STRENGTH.index(watermarks.standing(stored)) >= STRENGTH.index(naive(orders, stored))
 
 
+@pytest.mark.slow
 @given(LOGS, STORED, st.randoms(use_true_random=False))
 def test_in_whatever_order_and_however_often_orders_are_applied_the_result_is_one(orders, stored, random):
     numbered = list(enumerate(orders, 1)) * 2
