@@ -1,4 +1,4 @@
-"""Writes the list of files in ARCHITECTURE.md from the first line of each one's docstring: python -m tests.architecture_page."""
+"""Writes the list of files in ARCHITECTURE.md from their docstrings: python -m tests.architecture_page."""
 
 from __future__ import annotations
 

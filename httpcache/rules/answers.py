@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from httpcache.messages import Fields, Form, Line, RequestHead, ResponseHead, Span, StoredResponse
@@ -51,7 +52,7 @@ def compose(
     age: int | None,
     handling: Handling,
     context: Context,
-    boundary: str,
+    boundary: Callable[[], str],
 ) -> Composed:
     """The answer to `request` with a stored response: form, conditions and ranges, in that order (RFC 9110 §13.2.1).
 
@@ -94,7 +95,7 @@ def _own_fields(fields: Fields, age: int | None, handling: Handling, context: Co
 
 
 def _ranged(
-    request: RequestHead, head: ResponseHead, form: Form, context: Context, boundary: str
+    request: RequestHead, head: ResponseHead, form: Form, context: Context, boundary: Callable[[], str]
 ) -> Composed:
     length = form.length
     decision = decide_range(request, head, length, context.now)
@@ -112,15 +113,18 @@ def _ranged(
     return Composed(replace(head, fields=fields), form, ((0, length),), length=length)
 
 
-def _partial(head: ResponseHead, form: Form, spans: tuple[Span, ...], length: int, boundary: str) -> Composed:
+def _partial(
+    head: ResponseHead, form: Form, spans: tuple[Span, ...], length: int, boundary: Callable[[], str]
+) -> Composed:
     if len(spans) == 1:
         size = spans[0][1] - spans[0][0]
         fields = head.fields.adding(
             ("Content-Range", content_range(spans[0], length)), ("Content-Length", str(size))
         )
         return Composed(ResponseHead(206, fields), form, spans, length=size)
-    parts, octets = multipart(spans, length, head.fields.get("content-type"), boundary)
-    fields = head.fields.replacing("Content-Type", f"multipart/byteranges; boundary={boundary}")
+    separator = boundary()
+    parts, octets = multipart(spans, length, head.fields.get("content-type"), separator)
+    fields = head.fields.replacing("Content-Type", f"multipart/byteranges; boundary={separator}")
     return Composed(
         ResponseHead(206, fields.adding(("Content-Length", str(octets)))), form, spans, parts, octets
     )

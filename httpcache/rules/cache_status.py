@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import http_sf
 
@@ -13,6 +14,7 @@ from httpcache.rules.decisions import Handling
 NAME = "Cache-Status"
 
 
+@lru_cache(8192)
 def render(node: str, handling: Handling) -> str:
     """This tier's member: its name, and what happened to the request in it."""
     parameters: dict[str, http_sf.Token | str | int | bool] = {}

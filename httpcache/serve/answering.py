@@ -22,6 +22,11 @@ from httpcache.serve.tier import Tier
 from httpcache.settings import SitePolicy
 
 
+def _boundary() -> str:
+    """What stands between the parts of a multipart content; nobody can have put it into the content."""
+    return secrets.token_hex(12)
+
+
 class Answering:
     """Makes the answers of one tier."""
 
@@ -98,7 +103,7 @@ class Answering:
     ) -> Answer:
         form = replace(stored.forms[0], length=arriving.length)
         composed = answers.compose(
-            request, replace(stored, forms=(form,)), age, handling, self.context(), secrets.token_hex(12)
+            request, replace(stored, forms=(form,)), age, handling, self.context(), _boundary
         )
         if composed.length == 0 or request.method == "HEAD":
             return Answer(composed.head, b"", composed.length, handling)
@@ -108,7 +113,7 @@ class Answering:
         self, request: RequestHead, stored: StoredResponse, age: int | None, handling: Handling
     ) -> Answer:
         self._make_form(request, stored)
-        composed = answers.compose(request, stored, age, handling, self.context(), secrets.token_hex(12))
+        composed = answers.compose(request, stored, age, handling, self.context(), _boundary)
         if not composed.spans or request.method == "HEAD":
             return Answer(composed.head, b"", composed.length, handling)
         whole = self._tier.store.body(stored, composed.form)
