@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
 
 from edgeward.faults import Refused, reason
-from httpcache.purge.keys import KeyFault, new_operator
+from httpcache.purge.keys import KeyFault, load_private_key, new_operator
 
 EXAMPLES = """\b
 Examples:
@@ -36,3 +37,14 @@ def new(folder: Path, name: str) -> None:
         raise Refused(f"{error.filename or folder}: {reason(error)}") from error
     click.echo(f"{private}: the private key, for `edgeward purge --key`; keep it secret")
     click.echo(f"{public}: the public key, for the nodes: purge.keys in their settings")
+
+
+@keys.command(epilog=EXAMPLES)
+@click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
+def show(file: Path) -> None:
+    """Print the public half of a private key as a JWK set, to add to another node's purge.keys or purge.nodes."""
+    try:
+        key = load_private_key(file)
+    except KeyFault as error:
+        raise Refused(reason(error)) from error
+    click.echo(json.dumps({"keys": [key.public.jwk]}, indent=1))

@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import socket
+import sqlite3
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,7 @@ import uvloop
 from httpcache import clock
 from httpcache.observe import metrics
 from httpcache.purge.keeper import LogKeeper
+from httpcache.purge.keys import KeyFault
 from httpcache.serve.admin import Admin
 from httpcache.serve.sockets import StartError, listening
 from httpcache.serve.worker_report import WorkerReport
@@ -195,6 +197,10 @@ def run(settings: Settings, module: str) -> int:
             return _run_loop(lambda: Supervisor(settings, module, folder, sockets, admin))
     except DataFolderError as error:
         raise StartError(f"data: {error}") from error
+    except KeyFault as error:
+        raise StartError(f"purge: {error}") from error
+    except (OSError, sqlite3.Error) as error:
+        raise StartError(f"data: cannot use {folder}: {error}") from error
 
 
 def _run_loop(make: Callable[[], Supervisor]) -> int:

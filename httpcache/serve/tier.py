@@ -47,9 +47,7 @@ class Purges(Protocol):
 
 @dataclass(slots=True)
 class Tier:
-    """One worker's parts. `now` gives Unix seconds; `reached` waits until the purge log is followed up to a mark;
-    `is_cut_off` tells whether the log has not been heard for longer than the setting allows.
-    """
+    """One worker's parts. `now` gives Unix seconds; `reached` waits until the purge log is followed up to a mark."""
 
     settings: Settings
     wiring: Wiring
@@ -59,7 +57,6 @@ class Tier:
     next_hop: NextHop
     purges: Purges
     reached: Callable[[PurgeMark], Awaitable[bool]]
-    is_cut_off: Callable[[], bool]
     coder: Coder
     collapser: Collapser[Landed]
     now: Callable[[], float]

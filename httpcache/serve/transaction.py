@@ -72,8 +72,7 @@ class Transactions:
 
     async def _look_up(self, incoming: Incoming, key: CacheKey, policy: SitePolicy) -> Answer:
         head, tier = incoming.head, self._tier
-        # A tier that cannot know of the newest orders validates before it uses what it has stored.
-        behind = tier.is_cut_off() or not await self._caught_up(head)
+        behind = not await self._caught_up(head)
         for attempt in range(ATTEMPTS):
             decision, stored = self._decide(head, key, policy, behind)
             match decision:

@@ -65,7 +65,6 @@ class Worker:
             next_hop=NextHop(settings.fetch),
             purges=self.watermarks,
             reached=self._reached,
-            is_cut_off=self._is_cut_off,
             coder=Coder(settings.coding),
             collapser=Collapser(settings.fetch.longest_wait, abandoned=close_abandoned),
             now=clock.now,
@@ -83,9 +82,6 @@ class Worker:
 
     async def _reached(self, mark: PurgeMark) -> bool:
         return await self.follower.reached(mark, CATCH_UP)
-
-    def _is_cut_off(self) -> bool:
-        return self.follower.lag(clock.monotonic()) > self.settings.purge.lag_limit
 
     async def start(self) -> None:
         """Open the stores, follow the purge log, accept clients."""
