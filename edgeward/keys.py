@@ -14,14 +14,15 @@ EXAMPLES = """\b
 Examples:
   edgeward keys new keys
   edgeward keys new keys --name alice
+  edgeward keys show edgeward-data/edge-8080/keys/node.key
 
 \b
-Exit codes: 0 made, 2 there are keys already, or the folder cannot be written."""
+Exit codes: 0 done, 2 there are keys already, or a file or folder cannot be used."""
 
 
 @click.group(epilog=EXAMPLES)
 def keys() -> None:
-    """Make keys that sign purge orders."""
+    """Make keys that sign purge orders, and show their public halves."""
 
 
 @keys.command(epilog=EXAMPLES)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterable, AsyncIterator, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import Any
 
 import aiohttp
 from multidict import CIMultiDict
@@ -46,6 +48,34 @@ class Reply:
             self._response.close()
 
 
+Interim = Callable[[ResponseHead], None]
+"""Takes an interim response (1xx) on its way to the client (RFC 9110 §15.2)."""
+
+_interim: ContextVar[Interim | None] = ContextVar("interim", default=None)
+
+
+class _WithInterim(aiohttp.ClientResponse):
+    """A response whose interim responses are passed on; aiohttp reads over them."""
+
+    async def start(self, connection: Any) -> aiohttp.ClientResponse:
+        take, protocol = _interim.get(), connection.protocol
+        if take is None or protocol is None:
+            return await super().start(connection)
+        read = protocol.read
+
+        async def read_and_tell() -> Any:
+            message, payload = await read()
+            if 102 <= message.code <= 199:
+                take(ResponseHead(message.code, _fields(message.raw_headers), message.reason or ""))
+            return message, payload
+
+        protocol.read = read_and_tell
+        try:
+            return await super().start(connection)
+        finally:
+            protocol.read = read
+
+
 class NextHop:
     """Asks servers by HTTP/1.1."""
 
@@ -59,6 +89,7 @@ class NextHop:
         )
         self._session = aiohttp.ClientSession(
             connector=connector,
+            response_class=_WithInterim,
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
@@ -81,11 +112,13 @@ class NextHop:
         servers: Sequence[str],
         body: AsyncIterable[bytes] | None = None,
         host: str | None = None,
+        interim: Interim | None = None,
     ) -> Reply:
         """Send to the first of `servers` that accepts; `host` replaces the Host field ("" is the server's own).
 
         Raises NextHopError. A request with a body is not sent twice.
         """
+        _interim.set(interim)
         failure = NextHopError("destination_not_found", 502, "no origin for this host")
         for server in servers:
             try:

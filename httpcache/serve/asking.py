@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterable
 from dataclasses import dataclass, replace
 
 from httpcache import clock
@@ -29,6 +28,7 @@ from httpcache.rules.decisions import (
 from httpcache.rules.forwarding import for_storing, forwarded_request
 from httpcache.rules.storing import decide_storing
 from httpcache.rules.validation import conditions, decide_validation
+from httpcache.serve.exchange import Incoming
 from httpcache.serve.landing import Failed, Landed, Passed, Stored
 from httpcache.serve.tier import Tier
 from httpcache.settings import SitePolicy
@@ -40,13 +40,15 @@ log = logging.getLogger(__name__)
 class Question:
     """What is asked of the next hop on behalf of one request, and what is known when it is asked."""
 
-    request: RequestHead
-    client: str
+    incoming: Incoming
     key: CacheKey
     policy: SitePolicy
     validate: Validate | None
-    uncollapsed: bool = False
-    """Ask with the client's own conditions and range: nobody shares the answer, and it is not stored."""
+
+    @property
+    def request(self) -> RequestHead:
+        """The client's request."""
+        return self.incoming.head
 
 
 class Asking:
@@ -93,21 +95,17 @@ class Asking:
         return self._land(question, reply, (mark, request_time, response_time), flight_key, flight)
 
     async def _send(self, question: Question, mark: PurgeMark, validate: Validate | None) -> Reply:
-        request = question.request if question.uncollapsed else for_storing(question.request)
-        return await self.send(request, question.client, question.key.key, mark, validate)
+        whole = replace(question.incoming, head=for_storing(question.request), content=None)
+        return await self.send(whole, question.key.key, mark, validate)
 
     async def send(
-        self,
-        request: RequestHead,
-        client: str,
-        key: str,
-        mark: PurgeMark,
-        validate: Validate | None = None,
-        content: AsyncIterable[bytes] | None = None,
+        self, incoming: Incoming, key: str, mark: PurgeMark, validate: Validate | None = None
     ) -> Reply:
-        """Forward a request with what this tier adds. Raises NextHopError."""
-        tier = self._tier
-        forwarded = forwarded_request(request, client, tier.identity, trusts_peer=tier.wiring.trusts_peers)
+        """Forward a request with what this tier adds, and its content. Raises NextHopError."""
+        tier, request = self._tier, incoming.head
+        forwarded = forwarded_request(
+            request, incoming.client, tier.identity, trusts_peer=tier.wiring.trusts_peers
+        )
         lines = list(conditions(validate.stored)) if validate else []
         if tier.wiring.sends_mark:
             lines.append(("Edgeward-Purge-Mark", f"{mark.epoch}.{mark.n}"))
@@ -115,7 +113,11 @@ class Asking:
         host = "" if tier.settings.origin_host == "origin" and not tier.wiring.sends_mark else None
         try:
             reply = await tier.next_hop.send(
-                forwarded, tier.wiring.route.servers(request.authority, key), content, host
+                forwarded,
+                tier.wiring.route.servers(request.authority, key),
+                incoming.content,
+                host,
+                incoming.interim,
             )
         except NextHopError as error:
             metrics.FETCHES.labels(error.error).inc()

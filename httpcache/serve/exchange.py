@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -27,6 +27,8 @@ class Incoming:
     head: RequestHead
     client: str
     content: Content | None = None
+    interim: Callable[[ResponseHead], None] | None = None
+    """Takes interim responses (1xx) for the client; None when it could not read them."""
 
 
 @runtime_checkable

@@ -64,9 +64,7 @@ class Passing:
             return self._answering.refusal(refusal)
         decision = Forward(reason)
         try:
-            reply = await self._asking.send(
-                head, incoming.client, key.key, self._tier.purges.mark, content=incoming.content
-            )
+            reply = await self._asking.send(incoming, key.key, self._tier.purges.mark)
         except NextHopError as error:
             if incoming.content is not None and incoming.content.is_too_large:
                 return self._answering.refusal(Refusal(413, "content-too-large"), key.key)
@@ -87,7 +85,7 @@ class Passing:
         """Forward a HEAD; what it says freshens or invalidates the stored GET (RFC 9111 §4.3.5)."""
         mark, request_time = self._tier.purges.mark, self._tier.now()
         try:
-            reply = await self._asking.send(incoming.head, incoming.client, key.key, mark)
+            reply = await self._asking.send(incoming, key.key, mark)
         except NextHopError as error:
             return self._answering.failure(error, decision, key)
         for stored in decision.stored if isinstance(decision, Validate) else ():
@@ -109,7 +107,7 @@ class Passing:
         """Forward a request that could not share a fetch, with its own conditions and range."""
         head = incoming.head
         try:
-            reply = await self._asking.send(head, incoming.client, key.key, self._tier.purges.mark)
+            reply = await self._asking.send(incoming, key.key, self._tier.purges.mark)
         except NextHopError as error:
             candidate = candidates[0] if candidates and isinstance(decision, Validate) else None
             outcome = decide_failure(head, candidate, self._tier.now(), policy)

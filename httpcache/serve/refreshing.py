@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import replace
 
 from httpcache.fetch.arriving import ArrivingBody
 from httpcache.fetch.failures import NextHopError
@@ -33,7 +34,7 @@ class Refreshing:
         if key.key in self._under_way or len(self._under_way) >= MOST:
             return
         validate = Validate((stored,), ForwardReason.STALE)
-        question = Question(incoming.head, incoming.client, key, policy, validate)
+        question = Question(replace(incoming, interim=None), key, policy, validate)
         task = asyncio.get_running_loop().create_task(self._run(question))
         self._under_way[key.key] = task
         task.add_done_callback(lambda _: self._under_way.pop(key.key, None))

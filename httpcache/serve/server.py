@@ -12,9 +12,10 @@ from multidict import CIMultiDict
 
 from httpcache import clock
 from httpcache.fetch.failures import NextHopError
-from httpcache.messages import Fields, RequestHead
+from httpcache.messages import Fields, RequestHead, ResponseHead
 from httpcache.observe import access_log, metrics
 from httpcache.rules.decisions import Refusal
+from httpcache.rules.forwarding import without_hop_by_hop
 from httpcache.rules.request_target import Target, read_target
 from httpcache.serve.exchange import Answer, BrokenOff, Closeable, Incoming
 from httpcache.serve.protocol import ConnectionServer
@@ -90,7 +91,7 @@ class HttpServer:
                 request.method, target.scheme, target.authority, target.target, _fields(request)
             )
             content = _Content(request, self._settings.request_body) if request.body_exists else None
-            answer = await self._answer(Incoming(head, client, content))
+            answer = await self._answer(Incoming(head, client, content, _interim_to(request)))
             response, sent = await self._send(request, answer)
         seconds = clock.monotonic() - began
         served = answer.handling.served
@@ -192,6 +193,23 @@ def _fields(request: web.BaseRequest) -> Fields:
         (name.decode("ascii", "replace"), value.decode("utf-8", "surrogateescape").strip(" \t"))
         for name, value in request.raw_headers
     )
+
+
+def _interim_to(request: web.BaseRequest) -> Callable[[ResponseHead], None] | None:
+    """Writes interim responses to a client; None for HTTP/1.0, which cannot read them (RFC 9110 §15.2)."""
+    transport = request.transport
+    if request.version < HttpVersion11 or transport is None:
+        return None
+
+    def write(head: ResponseHead) -> None:
+        if request.writer.output_size == 0 and not transport.is_closing():
+            lines = "".join(f"{name}: {value}\r\n" for name, value in without_hop_by_hop(head.fields))
+            reason = head.reason or "Interim"
+            transport.write(
+                f"HTTP/1.1 {head.status} {reason}\r\n{lines}\r\n".encode("utf-8", "surrogateescape")
+            )
+
+    return write
 
 
 class _Content:

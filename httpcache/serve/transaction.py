@@ -138,7 +138,7 @@ class Transactions:
         if alone:
             return await self._passing.forward_alone(incoming, decision, key, policy, candidates)
         validate = decision if isinstance(decision, Validate) else None
-        question = Question(incoming.head, incoming.client, key, policy, validate)
+        question = Question(incoming, key, policy, validate)
         flight_key = (key.key, validate is not None)
         joined = await self._tier.collapser.join(
             flight_key, lambda flight: self._asking.lead(question, flight_key, flight)

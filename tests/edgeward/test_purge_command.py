@@ -35,6 +35,13 @@ def test_keys_that_are_there_are_not_overwritten(key):
     assert (got.exit_code, got.stderr.count("\n"), key.read_bytes()) == (2, 1, before)
 
 
+def test_the_public_half_of_a_key_is_shown_and_nothing_of_the_private_one(key):
+    got = CliRunner().invoke(main, ["keys", "show", str(key)])
+    assert got.exit_code == 0
+    assert json.loads(got.stdout)["keys"] == json.loads((key.parent / "operators.jwks").read_text())["keys"]
+    assert '"d"' not in got.stdout
+
+
 @pytest.mark.parametrize(
     "arguments",
     [[], ["--tag", "a", "--host", "b"], ["--everything", "--tag", "a"]],

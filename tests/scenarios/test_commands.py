@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -165,7 +166,6 @@ def objects_asked(cdn) -> int:
     ids=["port in use", "no address", "no next hop", "unwritable folder", "wrong size"],
 )
 def test_what_is_wrong_is_one_clear_line_and_exit_code_2(tmp_path, arguments, words):
-    import socket
 
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -89,7 +89,7 @@ async def test_an_origin_that_is_silent_is_a_504(worlds):
 @pytest.mark.parametrize("chunked", [False, True], ids=["length short", "chunks cut off"])
 async def test_a_body_that_breaks_off_is_never_whole(world, chunked):
     world.origin.answers("/a", b"x" * 50_000, Cache_Control="max-age=60", cut=20_000, chunked=chunked)
-    with pytest.raises(Exception, match="payload|disconnected|Connection|Response"):
+    with pytest.raises(Exception, match=r"payload|disconnected|Connection|Response"):
         await world.get("/a")
     world.origin.answers("/a", b"y" * 50_000, Cache_Control="max-age=60", chunked=chunked)
     assert (await world.get("/a")).body == b"y" * 50_000
@@ -156,3 +156,35 @@ async def test_a_head_is_answered_from_a_stored_get(world):
 async def test_an_empty_script_line_is_a_404_passed_on(world):
     world.origin.does("/a", lambda _: Line(status=404, body=b"gone"))
     assert (await world.get("/a")).status == 404
+
+
+async def test_early_hints_reach_the_client_before_the_response(world):
+    hints = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n"
+    final = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nCache-Control: max-age=60\r\n\r\nok"
+    world.origin.answers("/a", raw=hints + final)
+    host, _, port = world.edges[0].settings.listen.rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(b"GET /a HTTP/1.1\r\nHost: site.example\r\nConnection: close\r\n\r\n")
+    async with asyncio.timeout(5):
+        answer = await reader.read()
+    writer.close()
+    first, second, rest = answer.split(b"\r\n\r\n", 2)
+    assert first.startswith(b"HTTP/1.1 103 ")
+    assert b"Link: </style.css>; rel=preload" in first
+    assert second.startswith(b"HTTP/1.1 200 ")
+    assert rest == b"ok"
+    assert ";hit" in (await world.get("/a")).cache_status[-1]
+
+
+async def test_a_client_of_http_1_0_gets_no_interim_response(world):
+    world.origin.answers(
+        "/a", raw=b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+    )
+    host, _, port = world.edges[0].settings.listen.rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(b"GET /a HTTP/1.0\r\nHost: site.example\r\n\r\n")
+    async with asyncio.timeout(5):
+        answer = await reader.read()
+    writer.close()
+    assert b" 103 " not in answer
+    assert answer.endswith(b"\r\n\r\nok")
