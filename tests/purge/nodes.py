@@ -72,5 +72,5 @@ def follower(admin: Admin, folder: Path, name: str, index: int = 0, **settings: 
 async def until(holds: Any, timeout: float = 5.0) -> None:
     """Wait for a condition that nothing announces."""
     async with asyncio.timeout(timeout):
-        while not holds():  # noqa: ASYNC110
+        while not holds():
             await asyncio.sleep(0.002)

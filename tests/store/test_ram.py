@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tracemalloc
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -36,7 +37,6 @@ def test_bodies_of_responses_that_went_are_dropped():
 
 
 def test_the_counted_cost_is_near_the_real_one():
-    import tracemalloc
 
     ram = RamStore(2**26)
     tracemalloc.start()
