@@ -12,14 +12,14 @@ from httpcache.messages import Form, RequestHead, StoredResponse
 from httpcache.rules import answers
 from httpcache.rules.cache_key import CacheKey
 from httpcache.rules.content_coding import coding_to_make
-from httpcache.rules.decisions import Forward, Handling, Refusal, Reuse, Served, Validate
+from httpcache.rules.decisions import Handling, Refusal, Reuse, Served
 from httpcache.rules.freshness import current_age, time_to_live
 from httpcache.serve.bodies import ArrivingContent, StoredContent
 from httpcache.serve.coder import with_form
 from httpcache.serve.exchange import Answer
 from httpcache.serve.landing import Stored
+from httpcache.serve.question import Question
 from httpcache.serve.tier import Tier
-from httpcache.settings import SitePolicy
 
 
 def _boundary() -> str:
@@ -44,54 +44,38 @@ class Answering:
         handling = Handling(served, hit=True, ttl=reuse.ttl, key=key.key, detail=reuse.detail)
         return self._from_stored(request, reuse.stored, reuse.age, handling)
 
-    def stale(
-        self,
-        request: RequestHead,
-        reuse: Reuse,
-        decision: Validate | Forward,
-        key: CacheKey,
-        fwd_status: int | None,
-    ) -> Answer:
+    def stale(self, question: Question, reuse: Reuse, fwd_status: int | None) -> Answer:
         """Answer with a stored response because the next hop failed."""
         handling = Handling(
             Served.STALE,
-            fwd=decision.reason,
+            fwd=question.decision.reason,
             fwd_status=fwd_status,
             ttl=reuse.ttl,
-            key=key.key,
+            key=question.key.key,
             detail=reuse.detail,
         )
-        return self._from_stored(request, reuse.stored, reuse.age, handling)
+        return self._from_stored(question.head, reuse.stored, reuse.age, handling)
 
-    def landed(
-        self,
-        request: RequestHead,
-        landed: Stored,
-        decision: Validate | Forward,
-        key: CacheKey,
-        policy: SitePolicy,
-        *,
-        led: bool,
-    ) -> Answer:
+    def landed(self, question: Question, landed: Stored, *, led: bool) -> Answer:
         """Answer with what a fetch has brought, to the request that led it or to one that waited."""
         now = self._tier.now()
         stored, freshened = landed.stored, landed.arriving is None
         served = Served.REVALIDATED if freshened else Served.MISS if led else Served.COLLAPSED
         handling = Handling(
             served,
-            fwd=decision.reason,
+            fwd=question.decision.reason,
             fwd_status=landed.fwd_status,
             stored=not freshened,
             collapsed=not led,
-            ttl=int(time_to_live(stored, now, policy)),
-            key=key.key,
-            detail=decision.detail,
+            ttl=int(time_to_live(stored, now, question.policy)),
+            key=question.key.key,
+            detail=question.decision.detail,
         )
         age = int(current_age(stored, now))
         told = age if age > 0 or not led or freshened or "age" in stored.fields else None
         if landed.arriving is None:
-            return self._from_stored(request, stored, told, handling)
-        return self._arriving(request, stored, landed.arriving, told, handling)
+            return self._from_stored(question.head, stored, told, handling)
+        return self._arriving(question.head, stored, landed.arriving, told, handling)
 
     def _arriving(
         self,
@@ -152,11 +136,10 @@ class Answering:
         head, body = answers.failed(refusal, handling, self.context())
         return Answer(head, body, len(body), handling)
 
-    def failure(self, error: NextHopError, decision: Validate | Forward, key: CacheKey) -> Answer:
+    def failure(self, question: Question, error: NextHopError) -> Answer:
         """The answer when the next hop failed and nothing stored may stand in."""
-        handling = Handling(
-            Served.ERROR, fwd=decision.reason, key=key.key, detail=error.error.replace("_", "-")
-        )
+        detail = error.error.replace("_", "-")
+        handling = Handling(Served.ERROR, fwd=question.decision.reason, key=question.key.key, detail=detail)
         refusal = Refusal(error.status, error.error)
         head, body = answers.failed(refusal, handling, self.context(), error.error, error.detail)
         return Answer(head, body, len(body), handling)

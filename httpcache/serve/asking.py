@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from httpcache import clock
 from httpcache.fetch.arriving import ArrivingBody
 from httpcache.fetch.collapse import Flight, Outcome
 from httpcache.fetch.failures import NextHopError
 from httpcache.fetch.next_hop import Reply
-from httpcache.messages import Form, PurgeMark, RequestHead, StoredResponse
+from httpcache.messages import Form, PurgeMark, StoredResponse
 from httpcache.observe import metrics
-from httpcache.rules.cache_key import CacheKey
 from httpcache.rules.decisions import (
     AskAgain,
     DoNotStore,
@@ -30,25 +29,10 @@ from httpcache.rules.storing import decide_storing
 from httpcache.rules.validation import conditions, decide_validation
 from httpcache.serve.exchange import Incoming
 from httpcache.serve.landing import Failed, Landed, Passed, Stored
+from httpcache.serve.question import Question
 from httpcache.serve.tier import Tier
-from httpcache.settings import SitePolicy
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What is asked of the next hop on behalf of one request, and what is known when it is asked."""
-
-    incoming: Incoming
-    key: CacheKey
-    policy: SitePolicy
-    validate: Validate | None
-
-    @property
-    def request(self) -> RequestHead:
-        """The client's request."""
-        return self.incoming.head
 
 
 class Asking:
@@ -69,7 +53,7 @@ class Asking:
             response_time = tier.now()
             if question.validate is not None:
                 outcome = decide_validation(
-                    question.request,
+                    question.head,
                     question.validate.stored,
                     reply.head,
                     request_time,
@@ -95,7 +79,7 @@ class Asking:
         return self._land(question, reply, (mark, request_time, response_time), flight_key, flight)
 
     async def _send(self, question: Question, mark: PurgeMark, validate: Validate | None) -> Reply:
-        whole = replace(question.incoming, head=for_storing(question.request), content=None)
+        whole = replace(question.incoming, head=for_storing(question.head), content=None)
         return await self.send(whole, question.key.key, mark, validate)
 
     async def send(
@@ -144,7 +128,7 @@ class Asking:
         flight: Flight[Landed],
     ) -> tuple[Outcome, Landed]:
         tier, (mark, request_time, response_time) = self._tier, when
-        decision = decide_storing(question.request, reply.head, response_time, question.policy)
+        decision = decide_storing(question.head, reply.head, response_time, question.policy)
         limit = tier.settings.store.largest
         if isinstance(decision, Store) and reply.length is not None and reply.length > limit:
             decision = DoNotStore(NotStoredReason.TOO_LARGE)

@@ -9,16 +9,14 @@ from httpcache.fetch.failures import NextHopError
 from httpcache.fetch.next_hop import Reply
 from httpcache.messages import RequestHead
 from httpcache.rules.answers import passed_head
-from httpcache.rules.cache_key import CacheKey, cache_key
+from httpcache.rules.cache_key import cache_key
 from httpcache.rules.decisions import (
-    Candidate,
     Forward,
     ForwardReason,
     Handling,
     Refusal,
     Served,
     ServeStale,
-    Validate,
 )
 from httpcache.rules.forwarding import max_forwards_reached
 from httpcache.rules.invalidation import invalidated_groups, invalidated_uris
@@ -27,6 +25,7 @@ from httpcache.serve.answering import Answering
 from httpcache.serve.asking import Asking
 from httpcache.serve.exchange import Answer, Incoming
 from httpcache.serve.landing import Passed
+from httpcache.serve.question import Question
 from httpcache.serve.tier import Tier
 from httpcache.settings import SitePolicy
 
@@ -58,19 +57,18 @@ class Passing:
     async def forward(self, incoming: Incoming, reason: ForwardReason, policy: SitePolicy) -> Answer:
         """Forward a request with its content; invalidate what its success changes (RFC 9111 §4.4)."""
         head = incoming.head
-        key = cache_key(head, policy)
+        question = Question(incoming, cache_key(head, policy), policy, Forward(reason))
         refusal = max_forwards_reached(head)
         if refusal is not None:
             return self._answering.refusal(refusal)
-        decision = Forward(reason)
         try:
-            reply = await self._asking.send(incoming, key.key, self._tier.purges.mark)
+            reply = await self._asking.send(incoming, question.key.key, self._tier.purges.mark)
         except NextHopError as error:
             if incoming.content is not None and incoming.content.is_too_large:
-                return self._answering.refusal(Refusal(413, "content-too-large"), key.key)
-            return self._answering.failure(error, decision, key)
+                return self._answering.refusal(Refusal(413, "content-too-large"), question.key.key)
+            return self._answering.failure(question, error)
         self._invalidate(head, reply)
-        return self.pass_on(incoming, Passed(reply, ""), decision, key)
+        return self.pass_on(question, Passed(reply, ""))
 
     def _invalidate(self, head: RequestHead, reply: Reply) -> None:
         now, marks = self._tier.now(), self._tier.invalidations
@@ -79,54 +77,41 @@ class Passing:
         for group in invalidated_groups(head, reply.head):
             marks.mark(f"group:{head.authority}:{group}", now)
 
-    async def forward_head(
-        self, incoming: Incoming, decision: Validate | Forward, key: CacheKey, policy: SitePolicy
-    ) -> Answer:
+    async def forward_head(self, question: Question) -> Answer:
         """Forward a HEAD; what it says freshens or invalidates the stored GET (RFC 9111 §4.3.5)."""
         mark, request_time = self._tier.purges.mark, self._tier.now()
         try:
-            reply = await self._asking.send(incoming, key.key, mark)
+            reply = await self._asking.send(question.incoming, question.key.key, mark)
         except NextHopError as error:
-            return self._answering.failure(error, decision, key)
-        for stored in decision.stored if isinstance(decision, Validate) else ():
+            return self._answering.failure(question, error)
+        for stored in question.validate.stored[:1] if question.validate else ():
             freshened = freshen_by_head(stored, reply.head, request_time, self._tier.now())
             if freshened is None:
                 self._tier.invalidations.mark(f"uri:{stored.uri}", self._tier.now())
             elif freshened is not stored:
                 self._tier.store.keep(replace(freshened, mark=mark), {})
-        return self.pass_on(incoming, Passed(reply, ""), decision, key)
+        return self.pass_on(question, Passed(reply, ""))
 
-    async def forward_alone(
-        self,
-        incoming: Incoming,
-        decision: Validate | Forward,
-        key: CacheKey,
-        policy: SitePolicy,
-        candidates: list[Candidate],
-    ) -> Answer:
+    async def forward_alone(self, question: Question) -> Answer:
         """Forward a request that could not share a fetch, with its own conditions and range."""
-        head = incoming.head
         try:
-            reply = await self._asking.send(incoming, key.key, self._tier.purges.mark)
+            reply = await self._asking.send(question.incoming, question.key.key, self._tier.purges.mark)
         except NextHopError as error:
-            candidate = candidates[0] if candidates and isinstance(decision, Validate) else None
-            outcome = decide_failure(head, candidate, self._tier.now(), policy)
+            outcome = decide_failure(question.head, question.selected, self._tier.now(), question.policy)
             if isinstance(outcome, ServeStale):
-                return self._answering.stale(head, outcome.reuse, decision, key, None)
-            return self._answering.failure(error, decision, key)
-        return self.pass_on(incoming, Passed(reply, "not-collapsible"), decision, key)
+                return self._answering.stale(question, outcome.reuse, None)
+            return self._answering.failure(question, error)
+        return self.pass_on(question, Passed(reply, "not-collapsible"))
 
-    def pass_on(
-        self, incoming: Incoming, landed: Passed, decision: Validate | Forward, key: CacheKey
-    ) -> Answer:
+    def pass_on(self, question: Question, landed: Passed) -> Answer:
         """The answer that streams a reply to the one client that asked."""
-        reply = landed.reply
+        reply, decision = landed.reply, question.decision
         bypassed = decision.reason in (ForwardReason.BYPASS, ForwardReason.METHOD)
         handling = Handling(
             Served.BYPASS if bypassed else Served.MISS,
             fwd=decision.reason,
             fwd_status=reply.head.status,
-            key=key.key,
+            key=question.key.key,
             detail=landed.detail or decision.detail,
         )
         head = passed_head(reply.head, handling, self._answering.context())

@@ -10,10 +10,11 @@ from httpcache.fetch.arriving import ArrivingBody
 from httpcache.fetch.failures import NextHopError
 from httpcache.messages import StoredResponse
 from httpcache.rules.cache_key import CacheKey
-from httpcache.rules.decisions import ForwardReason, Validate
-from httpcache.serve.asking import Asking, Question
+from httpcache.rules.decisions import Candidate, ForwardReason, Validate
+from httpcache.serve.asking import Asking
 from httpcache.serve.exchange import Incoming
 from httpcache.serve.landing import Passed, Stored
+from httpcache.serve.question import Question
 from httpcache.serve.tier import Tier
 from httpcache.settings import SitePolicy
 
@@ -34,13 +35,13 @@ class Refreshing:
         if key.key in self._under_way or len(self._under_way) >= MOST:
             return
         validate = Validate((stored,), ForwardReason.STALE)
-        question = Question(replace(incoming, interim=None), key, policy, validate)
+        question = Question(replace(incoming, interim=None), key, policy, validate, (Candidate(stored),))
         task = asyncio.get_running_loop().create_task(self._run(question))
         self._under_way[key.key] = task
         task.add_done_callback(lambda _: self._under_way.pop(key.key, None))
 
     async def _run(self, question: Question) -> None:
-        flight_key = (question.key.key, True)
+        flight_key = question.flight_key(frozenset())
         joined = await self._tier.collapser.join(
             flight_key, lambda flight: self._asking.lead(question, flight_key, flight)
         )

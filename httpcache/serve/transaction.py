@@ -26,10 +26,11 @@ from httpcache.rules.forwarding import is_loop
 from httpcache.rules.reuse import decide_reuse
 from httpcache.rules.validation import decide_failure
 from httpcache.serve.answering import Answering
-from httpcache.serve.asking import Asking, Question
+from httpcache.serve.asking import Asking
 from httpcache.serve.exchange import Answer, Incoming
 from httpcache.serve.landing import Failed, Landed, Passed, Stored
 from httpcache.serve.passing import Passing
+from httpcache.serve.question import Question
 from httpcache.serve.refreshing import Refreshing
 from httpcache.serve.tier import Tier
 from httpcache.settings import SitePolicy, policy_for
@@ -71,10 +72,11 @@ class Transactions:
         await self._tier.coder.settle()
 
     async def _look_up(self, incoming: Incoming, key: CacheKey, policy: SitePolicy) -> Answer:
-        head, tier = incoming.head, self._tier
+        head = incoming.head
         behind = not await self._caught_up(head)
+        names: frozenset[str] = frozenset()
         for attempt in range(ATTEMPTS):
-            decision, stored = self._decide(head, key, policy, behind)
+            decision, candidates = self._decide(head, key, policy, behind)
             match decision:
                 case Reuse():
                     if decision.refresh:
@@ -83,15 +85,18 @@ class Transactions:
                 case GatewayTimeout():
                     return self._answering.refusal(Refusal(504, decision.detail), key.key)
                 case Validate() | Forward():
+                    question = Question(incoming, key, policy, decision, tuple(candidates))
                     if head.method == "HEAD":
-                        return await self._passing.forward_head(incoming, decision, key, policy)
-                    alone = attempt == ATTEMPTS - 1 or tier.collapser.is_apart(key.key, clock.monotonic())
-                    answer = await self._ask(incoming, decision, key, policy, stored, alone=alone)
-                    if answer is not None:
-                        return answer
+                        return await self._passing.forward_head(question)
+                    if attempt == ATTEMPTS - 1 or self._tier.collapser.is_apart(key.key, clock.monotonic()):
+                        return await self._passing.forward_alone(question)
+                    came = await self._ask(question, names)
+                    if isinstance(came, Answer):
+                        return came
+                    names |= came
                 case _:
                     assert_never(decision)
-        return await self._passing.forward(incoming, ForwardReason.MISS, policy)
+        raise AssertionError("the last attempt goes forward alone")
 
     async def _caught_up(self, head: RequestHead) -> bool:
         """Whether this tier has followed the purge log as far as the tier that asks (waits for it a while)."""
@@ -124,22 +129,9 @@ class Transactions:
             ]
         return candidates
 
-    async def _ask(
-        self,
-        incoming: Incoming,
-        decision: Validate | Forward,
-        key: CacheKey,
-        policy: SitePolicy,
-        candidates: list[Candidate],
-        *,
-        alone: bool,
-    ) -> Answer | None:
-        """Go forward, or wait for another's fetch; None when what landed does not serve this request."""
-        if alone:
-            return await self._passing.forward_alone(incoming, decision, key, policy, candidates)
-        validate = decision if isinstance(decision, Validate) else None
-        question = Question(incoming, key, policy, validate)
-        flight_key = (key.key, validate is not None)
+    async def _ask(self, question: Question, names: frozenset[str]) -> Answer | frozenset[str]:
+        """The answer, or, when what landed does not serve this request, the names of the fields it varies by."""
+        flight_key = question.flight_key(names)
         joined = await self._tier.collapser.join(
             flight_key, lambda flight: self._asking.lead(question, flight_key, flight)
         )
@@ -147,65 +139,47 @@ class Transactions:
             metrics.COLLAPSED.labels(joined.outcome).inc()
         match joined.landing:
             case Stored() as landed:
-                return self._landed(incoming, landed, decision, key, policy, flight_key, joined)
+                return self._landed(question, landed, flight_key, joined)
             case Passed() as landed:
-                self._asking.keep_apart(key.key)
+                self._asking.keep_apart(question.key.key)
                 if joined.led:
-                    return self._passing.pass_on(incoming, landed, decision, key)
-                return await self._passing.forward_alone(incoming, decision, key, policy, candidates)
+                    return self._passing.pass_on(question, landed)
             case Failed() as landed:
-                return await self._failed(incoming, landed, decision, key, policy, candidates, joined)
+                return self._failed(question, landed)
             case None:
-                return await self._passing.forward_alone(incoming, decision, key, policy, candidates)
+                pass
             case _:
                 assert_never(joined.landing)
+        return await self._passing.forward_alone(question)
 
     def _landed(
-        self,
-        incoming: Incoming,
-        landed: Stored,
-        decision: Validate | Forward,
-        key: CacheKey,
-        policy: SitePolicy,
-        flight_key: object,
-        joined: Joined[Landed],
-    ) -> Answer | None:
+        self, question: Question, landed: Stored, flight_key: object, joined: Joined[Landed]
+    ) -> Answer | frozenset[str]:
         """Answer with what landed, if it may answer this request too (RFC 9111 §4, collapsed requests)."""
-        tier, now = self._tier, self._tier.now()
+        tier, varies = self._tier, frozenset(name for name, _ in landed.stored.selecting)
         candidate = tier.candidate(landed.stored)
         if candidate.standing is Standing.GONE:
             # 1. the fetch began; 2. an order came that covers it; 3. the response landed: whatever the order wanted
             # gone may be in it, so nobody gets it, and whoever comes next starts a fetch of its own.
             tier.collapser.close(flight_key, joined.flight)
-            return None
+            return varies
         if not joined.led:
-            if not isinstance(decide_reuse(incoming.head, [candidate], now, policy), Reuse):
-                self._asking.keep_apart(key.key)
-                return None
+            decision = decide_reuse(question.head, [candidate], tier.now(), question.policy)
+            if isinstance(decision, Forward) and decision.reason is ForwardReason.VARY_MISS:
+                return varies  # another variant: those who want this one wait for each other from now on
+            if not isinstance(decision, Reuse):
+                self._asking.keep_apart(question.key.key)
+                return varies
             if landed.arriving is not None and not landed.arriving.may_be_joined:
-                return None
-        return self._answering.landed(incoming.head, landed, decision, key, policy, led=joined.led)
+                return varies
+        return self._answering.landed(question, landed, led=joined.led)
 
-    async def _failed(
-        self,
-        incoming: Incoming,
-        landed: Failed,
-        decision: Validate | Forward,
-        key: CacheKey,
-        policy: SitePolicy,
-        candidates: list[Candidate],
-        joined: Joined[Landed],
-    ) -> Answer | None:
+    def _failed(self, question: Question, landed: Failed) -> Answer | frozenset[str]:
         """No usable response: a stored one where stale is allowed (RFC 9111 §4.2.4), else the failure."""
-        selected = decision.stored[0] if isinstance(decision, Validate) else None
-        candidate = next((one for one in candidates if selected is not None and one.stored == selected), None)
-        outcome = decide_failure(incoming.head, candidate, self._tier.now(), policy)
-        status = landed.head.status if landed.head else None
+        outcome = decide_failure(question.head, question.selected, self._tier.now(), question.policy)
         if isinstance(outcome, ServeStale):
-            return self._answering.stale(incoming.head, outcome.reuse, decision, key, status)
-        if landed.error is not None:
-            return self._answering.failure(landed.error, decision, key)
-        return None
+            return self._answering.stale(question, outcome.reuse, landed.head.status if landed.head else None)
+        return frozenset() if landed.error is None else self._answering.failure(question, landed.error)
 
 
 def read_mark(text: str) -> PurgeMark | None:

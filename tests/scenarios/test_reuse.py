@@ -172,3 +172,25 @@ async def test_a_range_is_answered_from_the_store(world):
     await world.get("/a")
     got = await world.get("/a", Range="bytes=2-4")
     assert (got.status, got.body, got.fields["Content-Range"]) == (206, b"234", "bytes 2-4/10")
+
+
+async def test_many_clients_of_cold_variants_cost_one_request_each(world):
+    gate = asyncio.Event()
+
+    async def script(request):
+        await gate.wait()
+        body = (request.get("Accept-Language") or "").encode()
+        return world.origin.answers("/unused", body, Cache_Control="max-age=60", Vary="Accept-Language")
+
+    world.origin.does("/a", script)
+    asked = [
+        asyncio.create_task(world.get("/a", Accept_Language=("de", "fr")[index % 2])) for index in range(20)
+    ]
+    await world.origin.has_seen("/a", 1)
+    async with asyncio.timeout(10):
+        while world.edges[0].worker.tier.collapser.waiting < 19:
+            await asyncio.sleep(0.005)
+    gate.set()
+    got = await asyncio.gather(*asked)
+    assert [one.body for one in got] == [b"de", b"fr"] * 10
+    assert len(world.origin.seen("/a")) == 2

@@ -1,0 +1,45 @@
+"""What is asked of the next hop on behalf of one request, and what is known when it is asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from httpcache.messages import RequestHead
+from httpcache.rules.cache_key import CacheKey
+from httpcache.rules.decisions import Candidate, Forward, Validate
+from httpcache.rules.vary import Selecting, selecting_fields
+from httpcache.serve.exchange import Incoming
+from httpcache.settings import SitePolicy
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One request that what is stored does not answer: `candidates` is all of that, `decision` what to do instead."""
+
+    incoming: Incoming
+    key: CacheKey
+    policy: SitePolicy
+    decision: Validate | Forward
+    candidates: tuple[Candidate, ...] = ()
+
+    @property
+    def head(self) -> RequestHead:
+        """The client's request."""
+        return self.incoming.head
+
+    @property
+    def validate(self) -> Validate | None:
+        """The decision, where it is to validate."""
+        return self.decision if isinstance(self.decision, Validate) else None
+
+    @property
+    def selected(self) -> Candidate | None:
+        """The stored response that would answer if it were proven good."""
+        if not isinstance(self.decision, Validate):
+            return None
+        return next((one for one in self.candidates if one.stored == self.decision.stored[0]), None)
+
+    def flight_key(self, names: frozenset[str]) -> tuple[str, bool, Selecting]:
+        """Which requests may share the answer: those for one key that agree in what Vary is known to name."""
+        known = names.union(name for one in self.candidates for name, _ in one.stored.selecting)
+        return self.key.key, self.validate is not None, selecting_fields(self.head.fields, sorted(known))
