@@ -1,0 +1,150 @@
+"""What operators rely on: draining, readiness, metrics, the access log, a client that leaves."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import aiohttp
+import pytest
+
+
+async def fetch(world, path: str) -> tuple[int, str]:
+    """Status and text of a path on the edge's admin listener."""
+    async with world.session.get(world.edges[0].admin_url + path) as response:
+        return response.status, await response.text()
+
+
+async def test_a_drain_finishes_what_is_under_way_and_accepts_nothing_new(world):
+    gate = asyncio.Event()
+    world.origin.answers("/a", b"1" * 1000 + b"2" * 1000, Cache_Control="max-age=60", body_gate=gate)
+    edge = world.edges[0]
+    under_way = asyncio.create_task(world.get("/a"))
+    await world.origin.has_seen("/a", 1)
+    worker, edge.worker = edge.worker, None
+    draining = asyncio.create_task(worker.drain())
+    async with asyncio.timeout(5):
+        while worker._server.is_serving():
+            await asyncio.sleep(0.005)
+    async with aiohttp.ClientSession() as other:
+        with pytest.raises(aiohttp.ClientConnectorError):
+            await other.get(f"{edge.url}/b")
+    assert not draining.done()
+    gate.set()
+    assert (await under_way).body == b"1" * 1000 + b"2" * 1000
+    await asyncio.wait_for(draining, 5)
+
+
+async def test_a_client_that_leaves_does_not_end_the_fetch_for_the_rest(world):
+    gate = asyncio.Event()
+    world.origin.answers("/a", b"x" * 5000, Cache_Control="max-age=60", gate=gate)
+    leader = asyncio.create_task(world.get("/a"))
+    await world.origin.has_seen("/a", 1)
+    waiter = asyncio.create_task(world.get("/a"))
+    async with asyncio.timeout(5):
+        while world.edges[0].worker.tier.collapser.waiting < 1:
+            await asyncio.sleep(0.005)
+    leader.cancel()
+    gate.set()
+    assert (await waiter).body == b"x" * 5000
+    assert len(world.origin.seen("/a")) == 1
+
+
+async def test_a_leader_that_left_leaves_no_connection_to_the_next_hop_open(worlds):
+    async with worlds(tiers=1) as world:
+        gate = asyncio.Event()
+        world.origin.answers("/a", b"x" * 5_000_000, Cache_Control="no-store", gate=gate)
+        leader = asyncio.create_task(world.get("/a"))
+        await world.origin.has_seen("/a", 1)
+        leader.cancel()
+        gate.set()
+        async with asyncio.timeout(5):
+            while world.origin._connections:
+                await asyncio.sleep(0.005)
+
+
+async def test_health_and_readiness_are_told_on_the_admin_listener(world):
+    assert await fetch(world, "/healthz") == (200, "ok\n")
+    status, text = await fetch(world, "/readyz")
+    assert status == 200
+    assert json.loads(text)["workers"][0]["following"] is True
+
+
+async def test_an_edge_that_lost_the_purge_log_says_so_and_validates_before_it_answers(worlds):
+    async with worlds(purge={"lag_limit": 0.3, "heartbeat": 0.05}) as world:
+        world.origin.answers("/a", b"x", Cache_Control="max-age=600", ETag='"1"')
+        await world.get("/a")
+        assert (await fetch(world, "/readyz"))[0] == 200
+        keeper, world.shield.admin = world.shield.admin, None
+        await keeper.close()
+        async with asyncio.timeout(10):
+            while (await fetch(world, "/readyz"))[0] != 503:
+                await asyncio.sleep(0.01)
+        got = await world.get("/a")
+        assert got.body == b"x"
+        assert "fwd=stale" in got.cache_status[-1]
+        assert "detail=purge-log-lost" in got.cache_status[-1]
+
+
+async def test_the_access_log_has_one_json_object_for_each_request(worlds, tmp_path):
+    path = tmp_path / "access.log"
+    async with worlds(observe={"access_log": str(path)}, tiers=1) as world:
+        world.origin.answers("/a", b"12345", Cache_Control="max-age=60")
+        await world.get("/a")
+        await world.get("/a")
+        world.edges[0].worker.log.flush()
+        lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [(line["served"], line["status"], line["bytes"]) for line in lines] == [
+        ("miss", 200, 5),
+        ("hit", 200, 5),
+    ]
+    assert {line["uri"] for line in lines} == {"http://site.example/a"}
+
+
+async def test_a_response_of_two_ranges_comes_in_parts(world):
+    world.origin.answers("/a", b"0123456789", Cache_Control="max-age=60", Content_Type="text/x-digits")
+    await world.get("/a")
+    got = await world.get("/a", Range="bytes=0-1,8-")
+    boundary = got.fields["Content-Type"].partition("boundary=")[2]
+    assert got.status == 206
+    assert len(got.body) == int(got.fields["Content-Length"])
+    parts = got.body.split(f"--{boundary}".encode())
+    assert parts[-1] == b"--\r\n"
+    assert [part.partition(b"\r\n\r\n")[2].removesuffix(b"\r\n") for part in parts[1:-1]] == [b"01", b"89"]
+    assert b"Content-Range: bytes 8-9/10" in parts[2]
+
+
+async def test_a_range_beyond_the_end_is_a_416(world):
+    world.origin.answers("/a", b"0123456789", Cache_Control="max-age=60")
+    await world.get("/a")
+    got = await world.get("/a", Range="bytes=10-")
+    assert (got.status, got.body, got.fields["Content-Range"]) == (416, b"", "bytes */10")
+
+
+@pytest.mark.parametrize("tiers", [1, 2])
+async def test_large_bodies_pass_with_bounded_ram_and_are_stored(worlds, tiers):
+    body = bytes(range(256)) * 100_000
+    limits = {
+        "fetch": {"held_in_ram": "1MiB"},
+        "store": {"ram": "4MiB", "disk": "256MiB", "segment": "256KiB"},
+    }
+    async with worlds(tiers=tiers, **limits) as world:
+        world.origin.answers("/big", body, Cache_Control="max-age=600", ETag='"1"', chunked=True)
+        assert (await world.get("/big")).body == body
+        again = await world.get("/big")
+        assert ";hit" in again.cache_status[-1]
+        assert again.body == body
+        part = await world.get("/big", Range="bytes=1000000-1999999")
+        assert (part.status, part.body) == (206, body[1_000_000:2_000_000])
+        assert len(world.origin.seen("/big")) == 1
+
+
+async def test_without_a_disk_large_bodies_still_pass(worlds):
+    body = bytes(range(256)) * 40_000
+    limits = {"fetch": {"held_in_ram": "1MiB"}, "store": {"ram": "4MiB", "disk": 0, "segment": "256KiB"}}
+    async with worlds(tiers=1, **limits) as world:
+        world.origin.answers("/big", body, Cache_Control="max-age=600")
+        world.origin.answers("/small", b"s", Cache_Control="max-age=600")
+        for target, expected in (("/big", body), ("/big", body), ("/small", b"s"), ("/small", b"s")):
+            assert (await world.get(target)).body == expected
+        assert len(world.origin.seen("/small")) == 1
