@@ -73,8 +73,8 @@ def _cookies(value: str) -> dict[str, str]:
 def uri_of_url(url: str, sites: Sequence[SitePolicy]) -> str | None:
     """The `uri` under which responses for a URL are stored, so that an order finds them; None when it is no URL."""
     match = _URL.fullmatch(url)
-    if match is None:
-        return None
+    if match is None or (match["scheme"] is None and match["authority"].endswith(":")):
+        return None  # the latter is another scheme
     scheme = (match["scheme"] or "http").lower()
     authority = normal_authority(match["authority"], scheme)
     if authority is None:

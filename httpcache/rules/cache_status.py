@@ -46,7 +46,7 @@ def add_cache_status(fields: Fields, node: str, handling: Handling) -> Fields:
     """The fields with this tier's member after those of the tiers nearer the origin; what is no list is dropped."""
     values = fields.all("cache-status")
     kept = fields
-    if values and _members(", ".join(values)) is None:
+    if values and not _members(", ".join(values)):
         kept = fields.without({"cache-status"})
     return kept.adding((NAME, render(node, handling)))
 
@@ -70,7 +70,7 @@ def parse(fields: Fields) -> list[Member]:
 
 
 def _members(value: str) -> list[Member] | None:
-    if not value:
+    if not value.strip():
         return []
     try:
         members = http_sf.parse(value.encode("utf-8", "surrogateescape"), tltype="list")

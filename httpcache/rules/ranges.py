@@ -80,15 +80,15 @@ def _spans(text: str, length: int) -> list[Span] | None:
 
 
 def _without_overlaps(spans: list[Span]) -> tuple[Span, ...]:
-    """Spans that overlap or touch become one, at the place of the first (RFC 9110 §15.3.7.2)."""
-    merged: list[Span] = []
-    for first, end in spans:
-        for index, (other_first, other_end) in enumerate(merged):
-            if first <= other_end and other_first <= end:
-                merged[index] = (min(first, other_first), max(end, other_end))
-                return _without_overlaps([*merged, *spans[spans.index((first, end)) + 1 :]])
-        merged.append((first, end))
-    return tuple(merged)
+    """Spans that overlap or touch become one, at the place of the first of them (RFC 9110 §15.3.7.2)."""
+    groups: list[tuple[Span, int]] = []
+    for (first, end), place in sorted(zip(spans, range(len(spans)), strict=True)):
+        if groups and first <= groups[-1][0][1]:
+            (before, so_far), earliest = groups[-1]
+            groups[-1] = ((before, max(so_far, end)), min(earliest, place))
+        else:
+            groups.append(((first, end), place))
+    return tuple(span for span, _ in sorted(groups, key=lambda group: group[1]))
 
 
 def _if_range_holds(request: RequestHead, head: ResponseHead, now: float) -> bool:

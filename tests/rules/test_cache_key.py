@@ -1,0 +1,85 @@
+"""The cache key (RFC 9111 §2) and the operator's policy for it."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from httpcache.rules.cache_key import cache_key, normal_target, uri_of_url
+from httpcache.settings import SitePolicy, policy_for
+from tests.rules.things import POLICY, get
+
+TARGETS = [
+    ("as it is", POLICY, "/a?b=2&a=1", "/a?b=2&a=1"),
+    ("without the query", SitePolicy(query="ignore"), "/a?b=2", "/a"),
+    ("only some parameters", SitePolicy(query_only=("a",)), "/x?b=2&a=1&c", "/x?a=1"),
+    (
+        "without some parameters",
+        SitePolicy(query_without=("utm_*", "fbclid")),
+        "/x?utm_source=q&a=1&fbclid=9",
+        "/x?a=1",
+    ),
+    ("sorted", SitePolicy(query_sorted=True), "/x?b=2&a=1", "/x?a=1&b=2"),
+    ("nothing left", SitePolicy(query_without=("*",)), "/x?b=2", "/x"),
+]
+
+
+@pytest.mark.parametrize(
+    ("policy", "target", "expected"), [c[1:] for c in TARGETS], ids=[c[0] for c in TARGETS]
+)
+def test_the_query_is_treated_as_the_policy_says(policy, target, expected):
+    assert normal_target(target, policy) == expected
+
+
+def test_scheme_and_host_are_part_of_the_key():
+    key = cache_key(get(), POLICY)
+    assert (key.key, key.uri) == ("http://site.example/a", "site.example/a")
+
+
+def test_named_cookies_are_part_of_the_key_and_no_others():
+    policy = SitePolicy(cookies=("lang",))
+    one, two = (cache_key(get(Cookie=f"id={n}; lang=de"), policy).key for n in (1, 2))
+    assert one == two != cache_key(get(Cookie="lang=fr"), policy).key
+
+
+URLS = [
+    ("http://Site.Example:80/a?b", "site.example/a?b"),
+    ("https://site.example", "site.example/"),
+    ("https://site.example:8443/x", "site.example:8443/x"),
+    ("site.example/a", "site.example/a"),
+    ("http://site.example?q=1", "site.example/?q=1"),
+    ("ftp://site.example/a", None),
+    ("/a", None),
+    ("", None),
+]
+
+
+@pytest.mark.parametrize(("url", "uri"), URLS)
+def test_an_order_names_what_the_key_names(url, uri):
+    assert uri_of_url(url, ()) == uri
+
+
+def test_an_order_for_a_url_is_normalised_as_the_requests_for_it_are():
+    sites = (SitePolicy(host="site.example", query_sorted=True),)
+    assert uri_of_url("http://site.example/a?b=2&a=1", sites) == "site.example/a?a=1&b=2"
+
+
+@given(st.lists(st.sampled_from("abcd"), max_size=6), st.randoms())
+def test_sorted_keys_do_not_change_with_the_order_of_parameters(names, chance):
+    query = [f"{name}={index}" for index, name in enumerate(names)]
+    shuffled = chance.sample(query, len(query))
+    policy = SitePolicy(query_sorted=True)
+    assert normal_target("/a?" + "&".join(query), policy) == normal_target("/a?" + "&".join(shuffled), policy)
+
+
+def test_a_named_host_comes_before_a_wildcard_and_the_longest_prefix_wins():
+    sites = tuple(
+        SitePolicy(host=host, prefix=prefix)
+        for host, prefix in [("*", "/a/b"), ("*.example", "/"), ("w.example", "/"), ("w.example", "/a")]
+    )
+    assert policy_for(sites, "w.example", "/a/b") is sites[3]
+    assert policy_for(sites, "w.example", "/x") is sites[2]
+    assert policy_for(sites, "v.example", "/a/b") is sites[1]
+    assert policy_for(sites, "other", "/a/b") is sites[0]
+    assert policy_for(sites, "other", "/").default_ttl is None

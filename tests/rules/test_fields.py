@@ -1,0 +1,70 @@
+"""Lists, weights and entity tags (RFC 9110 §5.6, §8.8.3, §12.4.2)."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from httpcache.rules import fields
+
+LISTS = [
+    ("a, b", ["a", "b"]),
+    (" a ,,b, ", ["a", "b"]),
+    ('a="x, y", b', ['a="x, y"', "b"]),
+    ('"a\\", b", c', ['"a\\", b"', "c"]),
+    ("", []),
+    ('"', ['"']),
+]
+
+
+@pytest.mark.parametrize(("text", "members"), LISTS)
+def test_a_list_splits_outside_quoted_strings(text, members):
+    assert fields.split_list(text) == members
+
+
+WEIGHTS = [
+    ("gzip;q=0.5, br", (("gzip", 0.5), ("br", 1.0))),
+    ("GZIP ; Q=0.25", (("gzip", 0.25),)),
+    ("a;q=2, b;q=x, c;q=1.0001, d;q=", (("a", 0.0), ("b", 0.0), ("c", 0.0), ("d", 0.0))),
+    ("*;q=0", (("*", 0.0),)),
+]
+
+
+@pytest.mark.parametrize(("text", "weights"), WEIGHTS)
+def test_weights(text, weights):
+    assert fields.parse_quality_list(text) == weights
+
+
+def test_entity_tags():
+    assert fields.parse_entity_tags('W/"a", "b,c", x, ""') == (
+        fields.EntityTag(True, "a"),
+        fields.EntityTag(False, "b,c"),
+        fields.EntityTag(False, ""),
+    )
+    assert fields.parse_entity_tags("*") is None
+    assert fields.parse_entity_tag("a") is None
+
+
+COMPARED = [
+    ('W/"1"', 'W/"1"', False, True),
+    ('W/"1"', 'W/"2"', False, False),
+    ('W/"1"', '"1"', False, True),
+    ('"1"', '"1"', True, True),
+]
+
+
+@pytest.mark.requirement("9110§8.8.3.2 entity-tag-comparison")
+@pytest.mark.parametrize(("one", "other", "strongly", "weakly"), COMPARED)
+def test_entity_tags_compare_strongly_and_weakly(one, other, strongly, weakly):
+    first, second = fields.parse_entity_tag(one), fields.parse_entity_tag(other)
+    assert first.matches_strongly(second) is strongly
+    assert first.matches_weakly(second) is weakly
+
+
+@given(st.text())
+def test_any_text_can_be_read(text):
+    fields.split_list(text)
+    fields.parse_quality_list(text)
+    fields.parse_entity_tags(text)
+    fields.unquote(text)
