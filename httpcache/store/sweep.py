@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sqlite3
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from httpcache.store import records
 from httpcache.store.counts import Counts
 
 BATCH = 500
+
+_BODY = re.compile(r"[0-9a-f]{32}\.([0-9a-f]{10})[0-9a-f]{12}\b")
+"""How the names of segments begin: hash of the cache key, time and number of the body."""
 
 
 def sweep(cache: diskcache.Cache, folder: Path, started: float, counts: Counts) -> None:
@@ -62,10 +66,8 @@ def _named(record: bytes) -> set[str]:
 
 def _made(key: str) -> float:
     """When a segment's body began, in Unix seconds; never for what tells no time."""
-    try:
-        return float(int(key.split(".")[1][:10], 16))
-    except (IndexError, ValueError):
-        return float("inf")
+    match = _BODY.match(key)
+    return float(int(match[1], 16)) if match else float("inf")
 
 
 def _orphan_files(connection: sqlite3.Connection, folder: Path, started: float) -> list[Path]:

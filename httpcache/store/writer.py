@@ -63,6 +63,7 @@ class Writer:
         self._limit = limit
         self._counts = counts
         self._eviction = eviction
+        self._batch = BATCH if eviction is None else min(BATCH, eviction.budget // 50)
         self._state = _State()
         self._waiting: dict[str, Put | Delete] = {}
         self._later: list[tuple[float, str]] = []
@@ -144,7 +145,7 @@ class Writer:
     def _take(self) -> list[_Job]:
         jobs: list[_Job] = []
         octets = 0
-        while self._state.jobs and octets <= BATCH:
+        while self._state.jobs and octets <= self._batch:
             jobs.append(self._state.jobs.popleft())
             octets += jobs[-1].size
         return jobs
@@ -166,13 +167,13 @@ class Writer:
                     for name in _names(one):
                         if self._waiting.get(name) is one:
                             del self._waiting[name]
+        if self._eviction is not None:
+            self._guarded("eviction", self._evict)
         for job in jobs:
             if job.done is not None:
                 job.done(succeeded)
             if job.after is not None:
                 self._guarded("sweep", job.after)
-        if self._eviction is not None:
-            self._guarded("eviction", self._evict)
 
     def _write(self, operations: Sequence[Put | Delete]) -> bool:
         if not operations:
