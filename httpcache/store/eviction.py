@@ -37,11 +37,12 @@ class Eviction:
             return
         rounds = 0
         while self.used > self.budget * 0.98 and rounds < 3:
-            names = self._look()
-            if not names:
+            rows = self._look()
+            if not rows:
                 rounds, self._hand = rounds + 1, 0
                 continue
-            for name in names:
+            for row, name in rows:
+                self._hand = row
                 slot = slot_of(name, SLOTS)
                 if self._visited[slot]:
                     self._visited[slot] = 0
@@ -52,16 +53,12 @@ class Eviction:
                 if self.used <= self.budget * 0.98:
                     return
 
-    def _look(self) -> list[str]:
-        """The next records the hand comes to, oldest first."""
+    def _look(self) -> list[tuple[int, str]]:
+        """The next records the hand comes to, oldest first, with their row numbers."""
         rows = self._connection().execute(
-            "SELECT rowid, key FROM Cache WHERE rowid > ? AND key GLOB '*.h' ORDER BY rowid LIMIT ?",
-            (self._hand, LOOK),
+            "SELECT rowid, key FROM Cache WHERE rowid > ? AND key GLOB '*.h' ORDER BY rowid LIMIT ?", (self._hand, LOOK)
         )
-        found = rows.fetchall()
-        if found:
-            self._hand = int(found[-1][0])
-        return [str(key) for _, key in found]
+        return [(int(row), str(key)) for row, key in rows.fetchall()]
 
     def names_of(self, record: str) -> list[str]:
         """Everything that is stored under the same cache key as a record: it, and its segments."""
