@@ -32,9 +32,21 @@ class StoredContent:
         self._stored = stored
         self._composed = composed
         self._octets = self._run()
+        self._first = b""
 
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self._octets
+    async def is_there(self) -> bool:
+        """Whether the first octets can be read: asked before the head goes out, while another answer can be found."""
+        try:
+            self._first = await anext(self._octets, b"")
+        except BrokenOff:
+            return False
+        return True
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        if self._first:
+            yield self._first
+        async for data in self._octets:
+            yield data
 
     async def _run(self) -> AsyncIterator[bytes]:
         form = self._composed.form

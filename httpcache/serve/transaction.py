@@ -27,6 +27,7 @@ from httpcache.rules.reuse import decide_reuse
 from httpcache.rules.validation import decide_failure
 from httpcache.serve.answering import Answering
 from httpcache.serve.asking import Asking
+from httpcache.serve.bodies import StoredContent
 from httpcache.serve.exchange import Answer, Incoming
 from httpcache.serve.landing import Failed, Landed, Passed, Stored
 from httpcache.serve.passing import Passing
@@ -81,7 +82,9 @@ class Transactions:
                 case Reuse():
                     if decision.refresh:
                         self._refreshing.start(incoming, key, policy, decision.stored)
-                    return self._answering.reuse(head, decision, key)
+                    answer = self._answering.reuse(head, decision, key)
+                    if await _is_there(answer):
+                        return answer
                 case GatewayTimeout():
                     return self._answering.refusal(Refusal(504, decision.detail), key.key)
                 case Validate() | Forward():
@@ -91,12 +94,14 @@ class Transactions:
                     if attempt == ATTEMPTS - 1 or self._tier.collapser.is_apart(key.key, clock.monotonic()):
                         return await self._passing.forward_alone(question)
                     came = await self._ask(question, names)
-                    if isinstance(came, Answer):
+                    if not isinstance(came, Answer):
+                        names |= came
+                    elif await _is_there(came):
                         return came
-                    names |= came
                 case _:
                     assert_never(decision)
-        raise AssertionError("the last attempt goes forward alone")
+        # Every attempt found octets that were lost the moment after: ask as if nothing were stored.
+        return await self._passing.forward_alone(Question(incoming, key, policy, Forward(ForwardReason.MISS)))
 
     async def _caught_up(self, head: RequestHead) -> bool:
         """Whether this tier has followed the purge log as far as the tier that asks (waits for it a while)."""
@@ -180,6 +185,11 @@ class Transactions:
         if isinstance(outcome, ServeStale):
             return self._answering.stale(question, outcome.reuse, landed.head.status if landed.head else None)
         return frozenset() if landed.error is None else self._answering.failure(question, landed.error)
+
+
+async def _is_there(answer: Answer) -> bool:
+    """Whether an answer's stored octets can be read. Where they are lost, what named them has been forgotten."""
+    return not isinstance(answer.body, StoredContent) or await answer.body.is_there()
 
 
 def read_mark(text: str) -> PurgeMark | None:

@@ -56,7 +56,8 @@ class Eviction:
     def _look(self) -> list[tuple[int, str]]:
         """The next records the hand comes to, oldest first, with their row numbers."""
         rows = self._connection().execute(
-            "SELECT rowid, key FROM Cache WHERE rowid > ? AND key GLOB '*.h' ORDER BY rowid LIMIT ?", (self._hand, LOOK)
+            "SELECT rowid, key FROM Cache WHERE rowid > ? AND key GLOB '*.h' ORDER BY rowid LIMIT ?",
+            (self._hand, LOOK),
         )
         return [(int(row), str(key)) for row, key in rows.fetchall()]
 

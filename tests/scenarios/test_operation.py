@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -148,3 +149,18 @@ async def test_without_a_disk_large_bodies_still_pass(worlds):
         for target, expected in (("/big", body), ("/big", body), ("/small", b"s"), ("/small", b"s")):
             assert (await world.get(target)).body == expected
         assert len(world.origin.seen("/small")) == 1
+
+
+async def test_a_stored_body_that_was_damaged_is_fetched_anew(world):
+    body = bytes(range(256)) * 8000
+    world.origin.answers("/a", body, Cache_Control="max-age=600")
+    await world.get("/a")
+    for node in world.nodes:
+        await node.restart()
+        for file in (Path(node.settings.data_folder) / "store").glob("??/*.val"):
+            file.write_bytes(file.read_bytes()[:-1] + b"!")
+    got = await world.get("/a")
+    assert got.body == body
+    assert ";hit" not in got.cache_status[-1]
+    assert (await world.get("/a")).body == body
+    assert len(world.origin.seen("/a")) == 2
