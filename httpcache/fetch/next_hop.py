@@ -17,9 +17,6 @@ from httpcache.fetch.failures import NextHopError
 from httpcache.messages import Fields, RequestHead, ResponseHead
 from httpcache.settings import FetchSettings
 
-READ_SIZE = 256 * 2**10
-"""Most octets taken from a connection at once, in bytes."""
-
 
 @dataclass(slots=True)
 class Reply:
@@ -29,16 +26,22 @@ class Reply:
     length: int | None
     server: str
     _response: aiohttp.ClientResponse
+    _silence: float | None
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The octets of the body. Raises NextHopError when it breaks off or falls silent."""
+        content = self._response.content
         try:
-            async for data in self._response.content.iter_chunked(READ_SIZE):
+            while True:
+                async with asyncio.timeout(self._silence):
+                    data = await content.readany()
+                if not data and content.at_eof():
+                    return
                 yield data
-        except (aiohttp.ClientError, OSError) as error:
-            raise _named(error, started=True) from error
         except TimeoutError as error:
             raise NextHopError("connection_read_timeout", 504, "body fell silent") from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise _named(error, started=True) from error
 
     async def close(self) -> None:
         """Give the connection back when the body was read to its end; else drop it."""
@@ -96,7 +99,8 @@ class NextHop:
             timeout=aiohttp.ClientTimeout(
                 total=None,
                 sock_connect=settings.connect_timeout or None,
-                sock_read=settings.between_bytes_timeout or None,
+                # Runs from the end of the request, so that an upload may take its time; bodies have their own limit.
+                sock_read=max(settings.first_byte_timeout, settings.between_bytes_timeout) or None,
             ),
             max_line_size=64 * 2**10,
             max_field_size=64 * 2**10,
@@ -155,7 +159,7 @@ class NextHop:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise _named(error, started=False) from error
         head = ResponseHead(response.status, _fields(response.raw_headers), response.reason or "")
-        return Reply(head, _length(response), server, response)
+        return Reply(head, _length(response), server, response, self._settings.between_bytes_timeout or None)
 
 
 _TRY_NEXT = frozenset({"connection_refused", "connection_timeout", "dns_error", "destination_unavailable"})

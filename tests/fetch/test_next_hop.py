@@ -98,6 +98,17 @@ async def test_no_response_in_time(origin, next_hop):
     gate.set()
 
 
+async def test_the_first_byte_may_take_longer_than_the_silence_within_a_body(origin):
+    made = NextHop(FetchSettings(first_byte_timeout=5, between_bytes_timeout=0.05))
+    gate = asyncio.Event()
+    origin.answers("/a", b"x", gate=gate)
+    asked = asyncio.create_task(made.send(GET, [origin.url]))
+    await origin.has_seen("/a", 1)
+    asyncio.get_running_loop().call_later(0.15, gate.set)
+    assert await body_of(await asked) == b"x"
+    await made.close()
+
+
 async def test_a_body_that_falls_silent(origin, next_hop):
     gate = asyncio.Event()
     origin.answers("/a", b"xx", body_gate=gate)
