@@ -1,0 +1,135 @@
+"""Rules that need more than one request to show, through one tier and through two."""
+
+from __future__ import annotations
+
+import asyncio
+
+
+async def test_a_group_is_invalidated_by_the_answer_to_an_unsafe_request(world):
+    for target in ("/a", "/b", "/c"):
+        group = '"prices", "x"' if target != "/c" else '"other"'
+        world.origin.answers(target, b"old", Cache_Control="max-age=600", Cache_Groups=group)
+        await world.get(target)
+    world.origin.answers("/set", b"", status=200, Cache_Group_Invalidation='"prices"')
+    await world.ask(world.edges[0], "/set", method="POST", body=b"x")
+    for target, body in (("/a", b"new"), ("/b", b"new"), ("/c", b"old")):
+        world.origin.answers(target, b"new", Cache_Control="max-age=600")
+        assert (await world.get(target)).body == body
+
+
+async def test_a_group_of_another_site_is_left_alone(world):
+    world.origin.answers("/a", b"old", Cache_Control="max-age=600", Cache_Groups='"g"')
+    await world.get("/a", Host="one.example")
+    world.origin.answers("/set", b"", Cache_Group_Invalidation='"g"')
+    await world.ask(world.edges[0], "/set", method="POST", body=b"x", Host="two.example")
+    assert ";hit" in (await world.get("/a", Host="one.example")).cache_status[-1]
+
+
+async def test_an_invalidation_while_a_fetch_is_under_way_holds_for_what_it_brings(world):
+    gate = asyncio.Event()
+    world.origin.answers("/a", b"old", Cache_Control="max-age=600", ETag='"1"', gate=gate)
+    waiting = asyncio.create_task(world.get("/a"))
+    await world.origin.has_seen("/a", 1)
+    world.origin.answers("/a", b"done")
+    await world.ask(world.edges[0], "/a", method="POST", body=b"x")
+    gate.set()
+    await waiting
+    world.origin.answers("/a", b"new", Cache_Control="max-age=600", ETag='"2"')
+    assert (await world.get("/a")).body == b"new"
+
+
+async def test_an_invalidation_survives_a_restart(world):
+    world.origin.answers("/a", b"old", Cache_Control="max-age=600")
+    await world.get("/a")
+    world.origin.answers("/a", b"done")
+    await world.ask(world.edges[0], "/a", method="DELETE")
+    for node in world.nodes:
+        await node.restart()
+    world.origin.answers("/a", b"new", Cache_Control="max-age=600")
+    assert (await world.get("/a")).body == b"new"
+
+
+async def test_a_failed_unsafe_request_invalidates_nothing(world):
+    world.origin.answers("/a", b"old", Cache_Control="max-age=600")
+    await world.get("/a")
+    world.origin.answers("/a", b"no", status=403)
+    await world.ask(world.edges[0], "/a", method="DELETE")
+    assert ";hit" in (await world.get("/a")).cache_status[-1]
+
+
+async def test_a_targeted_field_rules_the_cdn_and_is_not_what_clients_obey(world):
+    world.origin.answers("/a", b"x", Cache_Control="no-store", CDN_Cache_Control="max-age=600")
+    await world.get("/a")
+    got = await world.get("/a")
+    assert ";hit" in got.cache_status[-1]
+    assert got.fields["Cache-Control"] == "no-store"
+
+
+async def test_a_head_that_tells_another_length_makes_the_stored_get_invalid(worlds):
+    async with worlds(tiers=1) as world:
+        world.origin.answers("/a", b"12345", Cache_Control="max-age=10")
+        await world.get("/a")
+        world.pass_time(11)
+        world.origin.answers("/a", b"1234567", Cache_Control="max-age=600")
+        await world.get("/a", method="HEAD")
+        assert (await world.get("/a")).body == b"1234567"
+
+
+async def test_only_one_background_validation_runs_for_many_clients(world):
+    world.origin.answers("/a", b"x", Cache_Control="max-age=10, stale-while-revalidate=600", ETag='"1"')
+    await world.get("/a")
+    world.pass_time(11)
+    gate = asyncio.Event()
+    world.origin.answers(
+        "/a", b"x", Cache_Control="max-age=10, stale-while-revalidate=600", ETag='"1"', gate=gate
+    )
+    got = await asyncio.gather(*(world.get("/a") for _ in range(20)))
+    assert {one.body for one in got} == {b"x"}
+    gate.set()
+    await world.origin.has_seen("/a", 2)
+    assert len(world.origin.seen("/a")) == 2
+
+
+async def test_a_site_policy_is_obeyed_and_named(worlds):
+    sites = [
+        {"host": "site.example", "prefix": "/short", "default_ttl": 60},
+        {"host": "site.example", "prefix": "/raw", "bypass": True},
+        {"host": "site.example", "prefix": "/q", "query_without": ["utm_*"]},
+    ]
+    async with worlds(sites=sites) as world:
+        world.origin.answers("/short/a", b"x")
+        await world.get("/short/a")
+        assert "detail=default-ttl" in (await world.get("/short/a")).cache_status[-1]
+        world.origin.answers("/raw/a", b"x", Cache_Control="max-age=60")
+        await world.get("/raw/a")
+        assert "fwd=bypass" in (await world.get("/raw/a")).cache_status[-1]
+        world.origin.answers("/q/a?utm_source=1", b"x", Cache_Control="max-age=60")
+        await world.get("/q/a?utm_source=1")
+        assert ";hit" in (await world.get("/q/a?utm_source=2")).cache_status[-1]
+
+
+async def test_a_vary_on_accept_encoding_is_one_variant_for_every_spelling(world):
+    world.origin.answers(
+        "/a", b"x", Cache_Control="max-age=600", Vary="Accept-Encoding", Content_Encoding="gzip"
+    )
+    await world.get("/a", Accept_Encoding="gzip, br")
+    assert ";hit" in (await world.get("/a", Accept_Encoding="br,GZIP")).cache_status[-1]
+    assert len(world.origin.requests) == 1
+
+
+async def test_validation_is_answered_by_the_shield_where_it_can_be(worlds):
+    async with worlds(edges=2) as world:
+        world.origin.answers("/a", b"x", Cache_Control="max-age=100", ETag='"1"')
+        await world.get("/a", at=0)
+        world.edges[0].clock[0] += 101
+        got = await world.get("/a", at=0)
+        assert got.body == b"x"
+        assert "fwd=stale;fwd-status=304" in got.cache_status[-1]
+        assert len(world.origin.seen("/a")) == 1
+
+
+async def test_a_response_for_one_users_authorization_is_not_given_to_another(world):
+    world.origin.answers("/a", b"alice", Cache_Control="max-age=600")
+    await world.get("/a", Authorization="alice")
+    world.origin.answers("/a", b"bob", Cache_Control="max-age=600")
+    assert (await world.get("/a", Authorization="bob")).body == b"bob"
