@@ -10,6 +10,7 @@ from httpcache.rules.decisions import DoNotStore, NotStoredReason, Store, Storin
 from httpcache.rules.fields import split_list
 from httpcache.rules.forwarding import without_hop_by_hop
 from httpcache.rules.freshness import HEURISTICALLY_CACHEABLE, freshness_lifetime
+from httpcache.rules.references import same_origin_url
 from httpcache.rules.targeted import Effective, effective_directives
 from httpcache.rules.vary import selecting_fields, vary_names
 from httpcache.settings import SitePolicy
@@ -49,13 +50,23 @@ def _refused_by_request(
 ) -> NotStoredReason | None:
     if policy.bypass:
         return NotStoredReason.BYPASS
-    if request.method != "GET":
+    if request.method != "GET" and not _answers_later_gets(request, response):
         return NotStoredReason.METHOD
     if parse_request_directives(request.fields).no_store:
         return NotStoredReason.REQUEST_NO_STORE
     if response.status == 206:
         return NotStoredReason.PARTIAL
     return NotStoredReason.STATUS if response.status < 200 or response.status in NEVER else None
+
+
+def _answers_later_gets(request: RequestHead, response: ResponseHead) -> bool:
+    """Whether a POST's response is what a GET would get: explicitly fresh, and located at the target (9110 §9.3.3)."""
+    location = response.fields.get("content-location")
+    if request.method != "POST" or location is None or same_origin_url(location, request) != request.uri:
+        return False
+    effective = effective_directives(response.fields)
+    given = effective.directives.max_age, effective.directives.s_maxage
+    return given != (None, None) or ("expires" in response.fields and not effective.is_targeted)
 
 
 def _refused_by_response(

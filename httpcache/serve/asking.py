@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from dataclasses import replace
 
 from httpcache import clock
@@ -118,6 +119,15 @@ class Asking:
             self._tier.store.keep(one, {})
         self._tier.collapser.close(flight_key, flight)
         return Stored(fresh[0], None, 304)
+
+    def keep_post(self, question: Question, reply: Reply, mark: PurgeMark) -> Stored | None:
+        """Store the response to a POST where it answers later GETs (RFC 9110 §9.3.3); None when it does not.
+
+        It counts as fetched the moment after the POST has invalidated what was stored for the target.
+        """
+        now = math.nextafter(self._tier.now(), math.inf)
+        _, landed = self._land(question, reply, (mark, now, now), None, Flight())
+        return landed if isinstance(landed, Stored) else None
 
     def _land(
         self,

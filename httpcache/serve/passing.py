@@ -61,13 +61,16 @@ class Passing:
         refusal = max_forwards_reached(head)
         if refusal is not None:
             return self._answering.refusal(refusal)
+        mark = self._tier.purges.mark
         try:
-            reply = await self._asking.send(incoming, question.key.key, self._tier.purges.mark)
+            reply = await self._asking.send(incoming, question.key.key, mark)
         except NextHopError as error:
             if incoming.content is not None and incoming.content.is_too_large:
                 return self._answering.refusal(Refusal(413, "content-too-large"), question.key.key)
             return self._answering.failure(question, error)
         self._invalidate(head, reply)
+        if head.method == "POST" and (landed := self._asking.keep_post(question, reply, mark)) is not None:
+            return self._answering.landed(question, landed, led=True)
         return self.pass_on(question, Passed(reply, ""))
 
     def _invalidate(self, head: RequestHead, reply: Reply) -> None:

@@ -59,6 +59,30 @@ def test_only_the_response_to_a_get_is_stored():
         )
 
 
+POSTS = [
+    (
+        "located at the target and explicitly fresh",
+        {"Content_Location": "/a", "Cache_Control": "max-age=9"},
+        True,
+    ),
+    ("located elsewhere", {"Content_Location": "/b", "Cache_Control": "max-age=9"}, False),
+    (
+        "located on another origin",
+        {"Content_Location": "http://other/a", "Cache_Control": "max-age=9"},
+        False,
+    ),
+    ("not explicitly fresh", {"Content_Location": "/a", "ETag": '"1"'}, False),
+    ("not located", {"Cache_Control": "max-age=9"}, False),
+]
+
+
+@pytest.mark.requirement("9110§9.3.3 post-response-reuse")
+@pytest.mark.parametrize(("fields", "is_stored"), [c[1:] for c in POSTS], ids=[c[0] for c in POSTS])
+def test_the_response_to_a_post_is_stored_only_where_it_is_what_a_get_would_get(fields, is_stored):
+    decision = decide_storing(get("POST"), response(**fields), RECEIVED, POLICY)
+    assert isinstance(decision, Store) is is_stored
+
+
 def test_set_cookie_is_stripped_only_where_the_policy_says_so_and_the_response_is_public():
     strip = SitePolicy(set_cookie="strip")
     public = response(Cache_Control="max-age=60, public", Set_Cookie="a=b")

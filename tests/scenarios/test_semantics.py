@@ -133,3 +133,15 @@ async def test_a_response_for_one_users_authorization_is_not_given_to_another(wo
     await world.get("/a", Authorization="alice")
     world.origin.answers("/a", b"bob", Cache_Control="max-age=600")
     assert (await world.get("/a", Authorization="bob")).body == b"bob"
+
+
+async def test_the_response_to_a_post_answers_later_gets_where_it_says_so(world):
+    world.origin.answers("/a", b"old", Cache_Control="max-age=600")
+    await world.get("/a")
+    world.origin.answers("/a", b"new", Cache_Control="max-age=600", Content_Location="/a")
+    posted = await world.ask(world.edges[0], "/a", method="POST", body=b"x")
+    assert posted.body == b"new"
+    got = await world.get("/a")
+    assert got.body == b"new"
+    assert ";hit" in got.cache_status[-1]
+    assert [one.method for one in world.origin.requests] == ["GET", "POST"]

@@ -1,0 +1,45 @@
+"""URI references in Location and Content-Location (RFC 3986 §5), as far as they stay on the origin of the request."""
+
+from __future__ import annotations
+
+import re
+
+from httpcache.messages import RequestHead
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+
+
+def same_origin_url(reference: str, request: RequestHead) -> str | None:
+    """A reference resolved against the target URI (RFC 3986 §5); None when its origin differs or it is no HTTP URL."""
+    own, target = f"{request.scheme}://{request.authority}", request.target
+    reference = reference.strip().partition("#")[0]
+    if reference.startswith("//"):
+        reference = own.partition("//")[0] + reference
+    if _SCHEME.match(reference):
+        same = reference.lower().startswith(own.lower()) and reference[len(own) : len(own) + 1] in (
+            "",
+            "/",
+            "?",
+        )
+        return reference if same else None
+    if reference.startswith("/"):
+        return own + _without_dots(reference)
+    path = target.partition("?")[0]
+    if reference.startswith("?") or not reference:
+        return own + path + reference
+    return own + _without_dots(path.rpartition("/")[0] + "/" + reference)
+
+
+def _without_dots(reference: str) -> str:
+    """A path and query without dot segments (RFC 3986 §5.2.4)."""
+    path, mark, query = reference.partition("?")
+    kept: list[str] = []
+    segments = path.split("/")[1:]
+    for segment in segments:
+        if segment == "..":
+            kept = kept[:-1]
+        elif segment != ".":
+            kept.append(segment)
+    if segments and segments[-1] in (".", ".."):
+        kept.append("")
+    return "/" + "/".join(kept) + mark + query
