@@ -18,7 +18,8 @@ _FIFTY_YEARS = 50 * 365.2425 * 86400
 def parse_http_date(text: str | None, now: float) -> float | None:
     """Unix seconds of any of the three forms, in any case (RFC 9111 §4.2); None when it is no date.
 
-    A two-digit year more than 50 years ahead of `now` is of the century before.
+    The name of the day is not compared with the date: the rest says the same without it. A two-digit year more than
+    50 years ahead of `now` is of the century before.
     """
     if text is None:
         return None
@@ -27,10 +28,11 @@ def parse_http_date(text: str | None, now: float) -> float | None:
         return None
     (year, month, day), seconds, short = parsed
     if short:
-        century = _civil(now)[0] // 100 * 100
-        year += century
+        year += _civil(now)[0] // 100 * 100
         if (_days(year, month, day) * 86400 + seconds) - now > _FIFTY_YEARS:
             year -= 100
+    if day > _longest(year, month):
+        return None  # also where it is the century that makes the 29th of February none
     return float(_days(year, month, day) * 86400 + seconds)
 
 
@@ -44,11 +46,15 @@ def _parse(text: str) -> tuple[tuple[int, int, int], int, bool] | None:
         return None
     month, day, year = _MONTH[match["mon"]], int(match["d"]), int(match["y"])
     hour, minute, second = int(match["h"]), int(match["m"]), int(match["s"])
-    leap = 29 if year % 4 == 0 and (year % 100 != 0 or year % 400 == 0) else 28
-    longest = (31, leap, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)[month - 1]
-    if not (1 <= day <= longest and hour < 24 and minute < 60 and second <= 60):
+    if not (1 <= day <= 31 and hour < 24 and minute < 60 and second <= 60):
         return None
+    # A leap second counts as the second before it: the nearest time that is no later (RFC 9111 §4.2).
     return (year, month, day), hour * 3600 + minute * 60 + min(second, 59), short
+
+
+def _longest(year: int, month: int) -> int:
+    leap = 29 if year % 4 == 0 and (year % 100 != 0 or year % 400 == 0) else 28
+    return (31, leap, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)[month - 1]
 
 
 def _days(year: int, month: int, day: int) -> int:

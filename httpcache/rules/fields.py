@@ -7,15 +7,37 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_QUOTED = r'"(?:[^"\\]|\\.)*"'
-_MEMBER = re.compile(rf'(?:{_QUOTED}|[^",])+|"', re.DOTALL)
+_TOKEN = re.compile(TOKEN)
+_MEMBER = re.compile(r'(?:[^",]++|"(?:[^"\\]++|\\.)*+")*+', re.DOTALL)
 _QVALUE = re.compile(r"(?:0(?:\.\d{0,3})?|1(?:\.0{0,3})?)", re.ASCII)
 _ENTITY_TAG = re.compile(r'(W/)?"([\x21\x23-\x7e\x80-\uffff]*)"')
+_TAGS_MEMBER = re.compile(r'[ \t]*(?:(W/)?"([\x21\x23-\x7e\x80-\uffff]*)"[ \t]*(?=,|\Z)|[^,]*)(?:,|\Z)')
 
 
 def split_list(value: str) -> list[str]:
-    """Members of a comma-separated list (§5.6.1), without empty ones; commas within quoted strings do not split."""
-    return [stripped for member in _MEMBER.findall(value) if (stripped := member.strip(" \t"))]
+    """Members of a comma-separated list (§5.6.1), without empty ones; commas within quoted strings do not split.
+
+    A quote that nothing closes is an ordinary character, so that what follows it is still read (and no-store in it
+    still obeyed). Takes time in proportion to the length, whatever the text.
+    """
+    if '"' not in value:
+        return [member for part in value.split(",") if (member := part.strip(" \t"))]
+    parts: list[str] = []
+    start, length = 0, len(value)
+    while start <= length:
+        match = _MEMBER.match(value, start)
+        end = match.end() if match else start
+        if end < length and value[end] == '"':
+            parts += value[start:].split(",")  # unclosed; then so is every quote after it
+            break
+        parts.append(value[start:end])
+        start = end + 1
+    return [member for part in parts if (member := part.strip(" \t"))]
+
+
+def is_token(text: str) -> bool:
+    """Whether the text is a token (§5.6.2), as every field name is."""
+    return _TOKEN.fullmatch(text) is not None
 
 
 def unquote(text: str) -> str:
@@ -67,7 +89,11 @@ def parse_entity_tag(value: str | None) -> EntityTag | None:
 
 
 def parse_entity_tags(value: str) -> tuple[EntityTag, ...] | None:
-    """The entity tags of a list, None for "*"; members that are no entity tag are left out."""
-    if value.strip() == "*":
+    """The entity tags of a list, None for "*"; members that are no entity tag are left out.
+
+    A comma or a backslash within an entity tag is its own (§8.8.3): these are no quoted strings.
+    """
+    if value.strip(" \t") == "*":
         return None
-    return tuple(EntityTag(bool(weak), opaque) for weak, opaque in _ENTITY_TAG.findall(value))
+    found = (match.groups() for match in _TAGS_MEMBER.finditer(value))
+    return tuple(EntityTag(bool(weak), opaque) for weak, opaque in found if opaque is not None)

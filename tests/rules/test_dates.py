@@ -24,6 +24,19 @@ DATES = [
         datetime(2050, 11, 6, 8, 49, 37, tzinfo=UTC).timestamp(),
     ),
     ("a leap second", "Sun, 06 Nov 1994 08:49:60 GMT", MOMENT + 22),
+    ("two digits more than fifty years ahead", "Sunday, 06-Nov-94 08:49:37 GMT", MOMENT),
+    ("a name of another day", "Mon, 06 Nov 1994 08:49:37 GMT", MOMENT),
+    ("a 29th of February that the century has", "Tuesday, 29-Feb-00 00:00:00 GMT", 951782400.0),
+    ("a 29th of February that no century has", "Friday, 29-Feb-99 00:00:00 GMT", None),
+    ("two digits of the year in the preferred form", "Sun, 06 Nov 94 08:49:37 GMT", None),
+    ("no comma", "Sun 06 Nov 1994 08:49:37 GMT", None),
+    ("two spaces", "Sun, 06  Nov  1994 08:49:37 GMT", None),
+    ("dashes", "Sun, 06-Nov-1994 08:49:37 GMT", None),
+    ("points in the time", "Sun, 06 Nov 1994 08.49.37 GMT", None),
+    ("one digit of the hour", "Sun, 06 Nov 1994 8:49:37 GMT", None),
+    ("two dates", "Sun, 06 Nov 1994 08:49:37 GMT, Sun, 06 Nov 1994 08:49:37 GMT", None),
+    ("UTC", "Sun, 06 Nov 1994 08:49:37 UTC", None),
+    ("digits of another script", "Sun, ٠٦ Nov 1994 08:49:37 GMT", None),
     ("another zone", "Sun, 06 Nov 1994 08:49:37 CET", None),
     ("a numeric zone", "Sun, 06 Nov 1994 08:49:37 +0000", None),
     ("no such day", "Sun, 31 Feb 1994 08:49:37 GMT", None),
@@ -35,7 +48,12 @@ DATES = [
 ]
 
 
-@pytest.mark.requirement("9111§4.2 dates-without-case-and-gmt-only")
+@pytest.mark.requirement("9110§5.6.7 accept-all-three-date-forms")
+@pytest.mark.requirement("9110§5.6.7 two-digit-years-over-fifty-ahead-are-past")
+@pytest.mark.requirement("9111§4.2 dates-match-without-case")
+@pytest.mark.requirement("9111§4.2 zones-other-than-gmt-are-invalid")
+@pytest.mark.requirement("9111§4.2 local-time-zone-has-no-influence")
+@pytest.mark.requirement("9111§4.2 parsed-date-is-equal-or-earlier")
 @pytest.mark.parametrize(("text", "seconds"), [c[1:] for c in DATES], ids=[c[0] for c in DATES])
 def test_parse(text, seconds):
     assert parse_http_date(text, NOW) == seconds

@@ -15,12 +15,31 @@ LISTS = [
     ('"a\\", b", c', ['"a\\", b"', "c"]),
     ("", []),
     ('"', ['"']),
+    ('x="abc, no-store', ['x="abc', "no-store"]),
+    ('a="b", x="c, d', ['a="b"', 'x="c', "d"]),
+    ('"a", "b, c"d, e', ['"a"', '"b, c"d', "e"]),
 ]
 
 
 @pytest.mark.parametrize(("text", "members"), LISTS)
 def test_a_list_splits_outside_quoted_strings(text, members):
     assert fields.split_list(text) == members
+
+
+LONG = [
+    pytest.param('"\\' * 16_000, id="quotes that escape the next"),
+    pytest.param('"' * 32_001, id="quotes alone"),
+    pytest.param(',"' * 16_000, id="quotes and commas"),
+    pytest.param('W/"' * 10_000, id="tags that never end"),
+    pytest.param("a;" * 16_000, id="parameters without end"),
+]
+
+
+@pytest.mark.parametrize("text", LONG)
+def test_hostile_text_takes_no_more_than_its_length(text):
+    assert len(fields.split_list(text)) <= len(text)
+    assert len(fields.parse_entity_tags(text)) <= len(text)
+    assert len(fields.parse_quality_list(text)) <= len(text)
 
 
 WEIGHTS = [
@@ -42,6 +61,11 @@ def test_entity_tags():
         fields.EntityTag(False, "b,c"),
         fields.EntityTag(False, ""),
     )
+    assert fields.parse_entity_tags(r'"ends\", "next"') == (
+        fields.EntityTag(False, "ends\\"),
+        fields.EntityTag(False, "next"),
+    )
+    assert fields.parse_entity_tags('x"a", "b"c, w/"d"') == ()
     assert fields.parse_entity_tags("*") is None
     assert fields.parse_entity_tag("a") is None
 
@@ -63,8 +87,10 @@ def test_entity_tags_compare_strongly_and_weakly(one, other, strongly, weakly):
 
 
 @given(st.text())
-def test_any_text_can_be_read(text):
-    fields.split_list(text)
+def test_any_text_can_be_read_and_no_member_is_invented(text):
+    for member in fields.split_list(text):
+        assert member == member.strip(" \t") != ""
+        assert member in text
     fields.parse_quality_list(text)
     fields.parse_entity_tags(text)
     fields.unquote(text)
