@@ -99,6 +99,12 @@ class ArrivingBody:
         self.length = self.received
         self._wake()
 
+    async def has_ended(self) -> bool:
+        """Wait for the end; whether everything has come."""
+        while not self.ended:
+            await self._moved.wait()
+        return self.complete
+
     def fail(self, error: NextHopError) -> None:
         """The next hop broke off: readers get `error` where the octets end."""
         self.error = error

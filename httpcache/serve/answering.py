@@ -86,6 +86,7 @@ class Answering:
         handling: Handling,
     ) -> Answer:
         form = replace(stored.forms[0], length=arriving.length)
+        self._make_form(request, stored, arriving)
         composed = answers.compose(
             request, replace(stored, forms=(form,)), age, handling, self.context(), _boundary
         )
@@ -109,17 +110,28 @@ class Answering:
         body = whole if end - first == len(whole) else whole[first:end]
         return Answer(composed.head, body, composed.length, handling)
 
-    def _make_form(self, request: RequestHead, stored: StoredResponse) -> None:
+    def _make_form(
+        self, request: RequestHead, stored: StoredResponse, arriving: ArrivingBody | None = None
+    ) -> None:
         """Have the coded form made that this client would have liked, for the next one."""
         tier = self._tier
         if not tier.wiring.codes:
             return
         coding = coding_to_make(request.fields.get("accept-encoding"), stored, tier.settings.coding)
         if coding:
-            tier.coder.schedule(stored, coding, lambda: self._whole(stored), self._keep_form(stored))
+            tier.coder.schedule(
+                stored, coding, lambda: self._whole(stored, arriving), self._keep_form(stored)
+            )
 
-    async def _whole(self, stored: StoredResponse) -> bytes | None:
-        return await self._tier.store.whole(stored, stored.forms[0])
+    async def _whole(self, stored: StoredResponse, arriving: ArrivingBody | None) -> bytes | None:
+        if arriving is None:
+            return await self._tier.store.whole(stored, stored.forms[0])
+        if not await arriving.has_ended():
+            return None
+        now = [
+            one for one in self._tier.store.look_up(stored.key) if one.forms[0].body_id == arriving.body_id
+        ]
+        return await self._tier.store.whole(now[0], now[0].forms[0]) if now else None
 
     def _keep_form(self, stored: StoredResponse) -> Callable[[Form, bytes], None]:
         def keep(form: Form, coded: bytes) -> None:
