@@ -2,91 +2,67 @@
 
 from __future__ import annotations
 
-import sqlite3
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 
+from httpcache.store.database import Database
 from httpcache.store.shared_table import shared_memory, slot_of
 
 SLOTS = 2**20
 LOOK = 256
-"""Rows looked at in one query."""
+"""Records looked at in one query, and removed in one transaction, at the most."""
+
+LOW = 0.98
+"""How far below its budget the store is brought, as a share of it."""
 
 
 class Eviction:
-    """Chooses records to drop while the store is over its budget. `visit` is for every worker, the rest for one."""
+    """Removes records while the store is over its budget. `visit` and `measure` are for every worker."""
 
-    def __init__(self, folder: Path, table: Path, budget: int) -> None:
+    def __init__(self, database: Database, table: Path, budget: int) -> None:
         self.budget = budget
         self.evicted = 0
-        self._database = folder / "cache.db"
+        self._database = database
         self._visited = shared_memory(table, SLOTS)
         self._hand = 0
-        self._local = threading.local()
-        self.used = self._measure()
+        self.used = 0
+        self.measure()
 
     def visit(self, name: str) -> None:
         """Note that a record was read: it stays for another round."""
         self._visited[slot_of(name, SLOTS)] = 1
 
-    def victims(self) -> Iterator[str]:
-        """Names of records to remove, until the store is below its budget by a fiftieth."""
-        self.used = self._measure()
-        if self.used <= self.budget:
+    def measure(self) -> int:
+        """Bytes in use by all workers together."""
+        self.used = self._database.used()
+        return self.used
+
+    def make_room(self) -> None:
+        """Remove records until the store is a fiftieth below its budget; nothing while it is within it."""
+        if self.measure() <= self.budget:
             return
         rounds = 0
-        while self.used > self.budget * 0.98 and rounds < 3:
-            rows = self._look()
+        while self.used > self.budget * LOW and rounds < 3:
+            rows = self._database.records_after(self._hand, LOOK)
             if not rows:
                 rounds, self._hand = rounds + 1, 0
                 continue
-            for row, name in rows:
-                self._hand = row
-                slot = slot_of(name, SLOTS)
-                if self._visited[slot]:
-                    self._visited[slot] = 0
-                    continue
-                yield name
-                self.evicted += 1
-                self.used = self._measure()
-                if self.used <= self.budget * 0.98:
-                    return
+            victims = self._choose(rows, self.used - int(self.budget * LOW))
+            if victims:
+                self._database.remove_under(victims)
+                self.evicted += len(victims)
+                self.measure()
 
-    def _look(self) -> list[tuple[int, str]]:
-        """The next records the hand comes to, oldest first, with their row numbers."""
-        rows = self._connection().execute(
-            "SELECT rowid, key FROM Cache WHERE rowid > ? AND key GLOB '*.h' ORDER BY rowid LIMIT ?",
-            (self._hand, LOOK),
-        )
-        return [(int(row), str(key)) for row, key in rows.fetchall()]
-
-    def names_of(self, record: str) -> list[str]:
-        """Everything that is stored under the same cache key as a record: it, and its segments."""
-        prefix = record.partition(".")[0]
-        rows = self._connection().execute(
-            "SELECT key FROM Cache WHERE key >= ? AND key < ? AND raw = 1", (f"{prefix}.", f"{prefix}/")
-        )
-        return [str(key) for (key,) in rows.fetchall()]
-
-    def _measure(self) -> int:
-        """Bytes in use: pages of the database that hold something, and files."""
-        try:
-            connection = self._connection()
-            pages, free, size = (
-                connection.execute(f"PRAGMA {name}").fetchone()[0]
-                for name in ("page_count", "freelist_count", "page_size")
-            )
-            (files,) = connection.execute("SELECT value FROM Settings WHERE key = 'size'").fetchone()
-            return int((pages - free) * size + files)
-        except sqlite3.Error:
-            return 0
-
-    def _connection(self) -> sqlite3.Connection:
-        """A connection of this thread's own."""
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = self._local.connection = sqlite3.connect(
-                self._database, timeout=5, isolation_level=None
-            )
-        return connection
+    def _choose(self, rows: list[tuple[int, str]], excess: int) -> list[str]:
+        """Move the hand over records; the cache keys' hashes of those that nobody has read since it last came by."""
+        victims: list[str] = []
+        for row, name in rows:
+            if excess <= 0:
+                break
+            self._hand = row
+            slot = slot_of(name, SLOTS)
+            if self._visited[slot]:
+                self._visited[slot] = 0
+                continue
+            victims.append(name.partition(".")[0])
+            excess -= self._database.size_under(victims[-1])
+        return victims

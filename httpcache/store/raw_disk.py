@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import secrets
 import sqlite3
 from pathlib import Path
 from typing import Any
 
 from diskcache.core import MODE_BINARY, MODE_RAW, UNKNOWN, Disk
+
+_NAME = re.compile(r"[0-9a-f]{2}/[0-9a-f]{24}\.val", re.ASCII)
+"""Names of files as `filename` makes them: no other file is read or removed, whatever a row says."""
 
 
 class NotOctets(ValueError):
@@ -17,6 +22,11 @@ class NotOctets(ValueError):
 
 class RawDisk(Disk):  # type: ignore[misc]
     """Keys are text, values octets. The stock class pickles others and unpickles what it finds (CVE-2025-69872)."""
+
+    def __init__(self, directory: str, **settings: Any) -> None:
+        super().__init__(directory, **settings)
+        self.made: list[str] = []
+        """Files made since this was last emptied: what to remove when their transaction fails."""
 
     def put(self, key: Any) -> tuple[str, bool]:
         """The database's form of a key."""
@@ -37,6 +47,7 @@ class RawDisk(Disk):  # type: ignore[misc]
         if len(value) < self.min_file_size:
             return 0, MODE_RAW, None, sqlite3.Binary(value)
         name, path = self.filename(key, value)
+        self.made.append(name)
         self._write_file(Path(path), value)
         return len(value), MODE_BINARY, name, None
 
@@ -66,6 +77,12 @@ class RawDisk(Disk):  # type: ignore[misc]
         """The octets of a row."""
         if mode == MODE_RAW and type(value) is bytes:
             return value
-        if mode == MODE_BINARY and filename and not read:
+        if mode == MODE_BINARY and type(filename) is str and _NAME.fullmatch(filename) and not read:
             return (Path(self._directory) / filename).read_bytes()
         raise NotOctets("a value that is not octets")
+
+    def remove(self, file_path: Any) -> None:
+        """Remove a value's file. Its folder stays: another process may be about to write there."""
+        if type(file_path) is str and _NAME.fullmatch(file_path):
+            with contextlib.suppress(OSError):
+                os.unlink(f"{self._directory}/{file_path}")

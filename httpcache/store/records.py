@@ -10,7 +10,7 @@ import xxhash
 
 from httpcache.messages import Fields, Form, PurgeMark, StoredResponse
 
-VERSION = 1
+VERSION = 2
 _HEAD = struct.Struct("<4sHHQQ")
 RECORD_MAGIC, SEGMENT_MAGIC = b"EWre", b"EWse"
 HEAD_SIZE = _HEAD.size
@@ -32,7 +32,7 @@ class _Stored(msgspec.Struct, array_like=True):
     fields: list[tuple[bytes, bytes]]
     request_time: float
     response_time: float
-    selecting: list[tuple[str, bytes | None]]
+    selecting: list[tuple[bytes, bytes | None]]
     tags: list[bytes]
     groups: list[bytes]
     mark: tuple[int, int]
@@ -40,8 +40,26 @@ class _Stored(msgspec.Struct, array_like=True):
     method: str
 
 
+class _Named(msgspec.Struct, array_like=True):
+    """A stored response of which only the forms are looked at."""
+
+    key: msgspec.Raw
+    uri: msgspec.Raw
+    status: msgspec.Raw
+    reason: msgspec.Raw
+    fields: msgspec.Raw
+    request_time: msgspec.Raw
+    response_time: msgspec.Raw
+    selecting: msgspec.Raw
+    tags: msgspec.Raw
+    groups: msgspec.Raw
+    mark: msgspec.Raw
+    forms: list[_Form]
+
+
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(list[_Stored])
+_naming = msgspec.msgpack.Decoder(list[_Named])
 
 
 def key_hash(key: str) -> str:
@@ -56,19 +74,22 @@ def encode_record(candidates: Sequence[StoredResponse]) -> bytes:
 
 def decode_record(data: bytes, key: str) -> tuple[StoredResponse, ...] | None:
     """The stored responses of `key`; None when the octets are not what was written, or are another key's."""
-    candidates = decode_any(data)
+    content = unseal(RECORD_MAGIC, data)
+    try:
+        candidates = () if content is None else tuple(_full(one) for one in _decoder.decode(content))
+    except (msgspec.MsgspecError, ValueError):
+        return None
     return candidates if candidates and all(one.key == key for one in candidates) else None
 
 
-def decode_any(data: bytes) -> tuple[StoredResponse, ...]:
-    """The stored responses of whatever key the record is for; none when the octets are not what was written."""
+def bodies_named(data: bytes) -> set[str]:
+    """The bodies that the record of whatever key names; none when the octets are not what was written."""
     content = unseal(RECORD_MAGIC, data)
-    if content is None:
-        return ()
     try:
-        return tuple(_full(one) for one in _decoder.decode(content))
+        named = () if content is None else _naming.decode(content)
     except (msgspec.MsgspecError, ValueError):
-        return ()
+        return set()
+    return {form.body_id for one in named for form in one.forms}
 
 
 def seal(magic: bytes, content: bytes) -> bytes:
@@ -108,7 +129,7 @@ def _flat(one: StoredResponse) -> _Stored:
         [(_octets(name), _octets(value)) for name, value in one.fields],
         one.request_time,
         one.response_time,
-        [(name, None if value is None else _octets(value)) for name, value in one.selecting],
+        [(_octets(name), None if value is None else _octets(value)) for name, value in one.selecting],
         [_octets(tag) for tag in one.tags],
         [_octets(group) for group in one.groups],
         (one.mark.epoch, one.mark.n),
@@ -126,7 +147,9 @@ def _full(one: _Stored) -> StoredResponse:
         fields=Fields((_text(name), _text(value)) for name, value in one.fields),
         request_time=one.request_time,
         response_time=one.response_time,
-        selecting=tuple((name, None if value is None else _text(value)) for name, value in one.selecting),
+        selecting=tuple(
+            (_text(name), None if value is None else _text(value)) for name, value in one.selecting
+        ),
         tags=tuple(map(_text, one.tags)),
         groups=tuple(map(_text, one.groups)),
         mark=PurgeMark(*one.mark),

@@ -5,7 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import IO, Protocol
+
+GRACE = 60.0
+"""How long a discarded body stays after it was last read, in seconds."""
 
 
 class SegmentLost(Exception):
@@ -28,30 +34,80 @@ class SegmentSink(Protocol):
         ...
 
 
-class ScratchSegments:
-    """Segments in nameless temporary files, gone when the body is done: large bodies stream, and are not kept."""
+class _Scratch:
+    """The nameless file of one body, and the length of each segment that is in it."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, folder: Path | None) -> None:
+        self.file: IO[bytes] = tempfile.TemporaryFile(buffering=0, dir=folder)  # noqa: SIM115 - lives with the body
+        self.lengths: dict[int, int] = {}
+        self.read_at = 0.0
+        self.discarded = False
+
+
+class ScratchSegments:
+    """Segments of `size` bytes in nameless temporary files: large bodies stream through, and are not kept.
+
+    A discarded body goes when nobody has read it for GRACE seconds: clients that are slow may still be at it.
+    """
+
+    def __init__(
+        self, size: int, folder: Path | None = None, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self._size = size
-        self._files: dict[str, IO[bytes]] = {}
+        self._folder = folder
+        self._monotonic = monotonic
+        self._bodies: dict[str, _Scratch] = {}
+
+    def __len__(self) -> int:
+        return len(self._bodies)
 
     async def write(self, body_id: str, index: int, data: bytes) -> bool:
         """See SegmentSink."""
+        self._clear()
         try:
-            file = self._files.get(body_id)
-            if file is None:
-                file = self._files[body_id] = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed by discard
-            return await asyncio.to_thread(os.pwrite, file.fileno(), data, index * self._size) == len(data)
+            body = self._bodies.get(body_id)
+            if body is None:
+                body = self._bodies[body_id] = _Scratch(self._folder)
+            if await asyncio.to_thread(_write, body.file, data, index * self._size) != len(data):
+                return False
         except OSError:
             return False
+        body.lengths[index] = len(data)
+        return True
 
     async def read(self, body_id: str, index: int) -> bytes | None:
         """See SegmentSink."""
-        file = self._files.get(body_id)
-        if file is None:
+        body = self._bodies.get(body_id)
+        length = body.lengths.get(index) if body is not None else None
+        if body is None or length is None:
             return None
-        return await asyncio.to_thread(os.pread, file.fileno(), self._size, index * self._size)
+        body.read_at = self._monotonic()
+        try:
+            data = await asyncio.to_thread(_read, body.file, length, index * self._size)
+        except OSError:
+            return None
+        return data if len(data) == length else None
 
     def discard(self, body_id: str) -> None:
-        """See SegmentSink. Readers under way keep what they have opened."""
-        self._files.pop(body_id, None)
+        """See SegmentSink."""
+        body = self._bodies.get(body_id)
+        if body is not None:
+            body.discarded, body.read_at = True, self._monotonic()
+        self._clear()
+
+    def _clear(self) -> None:
+        limit = self._monotonic() - GRACE
+        for body_id in [
+            one for one, body in self._bodies.items() if body.discarded and body.read_at <= limit
+        ]:
+            del self._bodies[body_id]
+
+
+# The thread is given the file, not its descriptor: a call whose awaiting task has gone must not meet the descriptor
+# closed, and opened again for something else.
+def _write(file: IO[bytes], data: bytes, at: int) -> int:
+    return os.pwrite(file.fileno(), data, at)
+
+
+def _read(file: IO[bytes], length: int, at: int) -> bytes:
+    return os.pread(file.fileno(), length, at)

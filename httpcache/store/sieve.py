@@ -47,12 +47,12 @@ class Sieve(Generic[Value]):
         """The entry, as if nobody had asked."""
         return self._entries.get(key)
 
-    def put(self, key: str, value: Value, cost: int) -> None:
-        """Keep a value in the place of an earlier one, evicting others until it fits; too large a one is not kept."""
+    def put(self, key: str, value: Value, cost: int) -> bool:
+        """Keep a value in the place of an earlier one, evicting others until it fits; False when it is too large."""
         entry = self._entries.get(key)
         if cost > self.budget:
             self.remove(key)
-            return
+            return False
         if entry is not None:
             self.used += cost - entry.cost
             entry.value, entry.cost = value, cost
@@ -62,6 +62,7 @@ class Sieve(Generic[Value]):
             self._link(entry)
         while self.used > self.budget:
             self._evict(spare=entry)
+        return True
 
     def remove(self, key: str) -> None:
         """Drop an entry, if it is there."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from httpcache.messages import Form, StoredResponse
 from httpcache.settings import StoreSettings
 from httpcache.store.admission import SecondHit
 from httpcache.store.counts import Counts
+from httpcache.store.database import FAULTS
 from httpcache.store.disk import DiskStore
 from httpcache.store.ram import RamStore
 from httpcache.store.records import key_hash
@@ -25,14 +27,22 @@ class TieredStore:
     def __init__(self, settings: StoreSettings, folder: Path, *, evicts: bool = True) -> None:
         self.counts = Counts()
         self.ram = RamStore(settings.ram)
-        self.disk: DiskStore | None = None
-        if settings.disk:
-            self.disk = DiskStore(folder, settings.disk, settings.queue, self.counts, evicts=evicts)
-        self.segments: SegmentSink = self.disk or ScratchSegments(settings.segment)
+        self.disk = self._disk(settings, folder, evicts=evicts) if settings.disk else None
+        self.segments: SegmentSink = self.disk or ScratchSegments(
+            settings.segment, folder if folder.is_dir() else None
+        )
         self._segment = settings.segment
         self._variants = settings.variants
         self._admission = SecondHit()
         self._numbers = itertools.count()
+
+    def _disk(self, settings: StoreSettings, folder: Path, *, evicts: bool) -> DiskStore | None:
+        """The disk store; None when it cannot be used now: then the node answers from RAM until it is restarted."""
+        try:
+            return DiskStore(folder, settings.disk, settings.queue, self.counts, evicts=evicts)
+        except FAULTS as error:
+            self.counts.fault("open", error)
+            return None
 
     async def start(self) -> None:
         """Begin to write behind."""
@@ -54,8 +64,9 @@ class TieredStore:
         if shelf is not None:
             self.counts.ram_hits += 1
             return shelf.candidates
-        found = self._from_disk(key)
-        if found:
+        found = self.disk.get(key) if self.disk is not None else ()
+        if self.disk is not None and found:
+            self.disk.visit(key)
             self.counts.disk_hits += 1
         else:
             self.counts.misses += 1
@@ -63,42 +74,66 @@ class TieredStore:
 
     def look_deeper(self, key: str) -> tuple[StoredResponse, ...]:
         """What is stored for a key in RAM and on disk together; of two with the same selecting fields the newer."""
-        shelf = self.ram.get(key)
-        if self.disk is None or shelf is None:
-            return self.look_up(key) if shelf is not None else self._from_disk(key)
-        merged = _newest(self._from_disk(key), shelf.candidates)
+        return self._merged(key, self.disk.get(key) if self.disk is not None else ())
+
+    def _merged(self, key: str, on_disk: tuple[StoredResponse, ...]) -> tuple[StoredResponse, ...]:
+        shelf = self.ram.peek(key)
+        if shelf is None:
+            return on_disk
+        merged = _newest(on_disk, shelf.candidates)
         if merged != shelf.candidates:
             self.ram.put(key, merged, {})
         return merged
 
-    def _from_disk(self, key: str) -> tuple[StoredResponse, ...]:
-        return self.disk.get(key) if self.disk is not None else ()
+    def admits(self, key: str, length: int) -> bool:
+        """Whether a body of `length` bytes that was just missed would be kept; asked once, when its fetch begins."""
+        if self.disk is None or length <= self.ram.largest:
+            return length <= self.ram.largest
+        return not self.disk.is_pressed or self._admission.admits(key, length)
 
     def keep(self, stored: StoredResponse, bodies: Mapping[str, bytes]) -> None:
-        """Store a response in the place of the one with the same selecting fields; `bodies` by body id, whole."""
-        before = self.look_up(stored.key)
+        """Store a response in the place of the one with the same selecting fields; `bodies` by body id, whole.
+
+        The disk is asked what other workers know of the key, so that a variant of theirs is not lost.
+        """
+        on_disk = self.disk.get(stored.key) if self.disk is not None else ()
+        before = self._merged(stored.key, on_disk)
+        was_in_ram = self.ram.peek(stored.key) is not None
         others = [one for one in before if one.selecting != stored.selecting]
         candidates = (*others[-(self._variants - 1) :], stored) if self._variants > 1 else (stored,)
-        self.ram.put(stored.key, candidates, bodies)
-        if self.disk is not None and (before or self._is_admitted(stored, bodies)):
-            missing = self._bodies_in_ram_only(stored, bodies) if before else {}
-            self.disk.put(stored.key, candidates, self._segments({**missing, **bodies}))
-        self._discard(before, candidates)
+        if self.disk is None:
+            candidates = self._held_in_ram(stored.key, candidates, bodies)
+        shelf = self.ram.put(stored.key, candidates, bodies)
+        if self.disk is not None:
+            whole = {**(shelf.bodies if shelf else {}), **bodies}
+            if on_disk or self._is_written(self.disk, stored, whole, is_new=not was_in_ram):
+                named = _bodies_of(on_disk)
+                missing = {name: body for name, body in whole.items() if name not in named}
+                self.disk.put(stored.key, candidates, self._segments(missing))
+        self._discard((*before, stored), candidates)
 
-    def _is_admitted(self, stored: StoredResponse, bodies: Mapping[str, bytes]) -> bool:
-        """Whether a new key is written to disk; a body whose segments stand there already always is."""
-        assert self.disk is not None
-        if not self.disk.is_pressed or not bodies:
+    def _held_in_ram(
+        self, key: str, candidates: tuple[StoredResponse, ...], bodies: Mapping[str, bytes]
+    ) -> tuple[StoredResponse, ...]:
+        """Those whose bodies RAM has or takes: without a disk store, there is nothing else to answer from."""
+        shelf = self.ram.peek(key)
+        held = {*(shelf.bodies if shelf else ()), *(name for name in bodies if self.ram.takes(bodies[name]))}
+        return tuple(
+            replace(one, forms=tuple(form for form in one.forms if form.body_id in held))
+            for one in candidates
+            if one.forms and one.forms[0].body_id in held
+        )
+
+    def _is_written(
+        self, disk: DiskStore, stored: StoredResponse, whole: Mapping[str, bytes], *, is_new: bool
+    ) -> bool:
+        """Whether a key that is not on disk is written there. A body whose segments were written already always is.
+
+        The disk's policy sees RAM misses only: what RAM had already is no second request.
+        """
+        if not disk.is_pressed or _bodies_of((stored,)).isdisjoint(whole):
             return True
-        return self._admission.admits(stored.key, sum(map(len, bodies.values())))
-
-    def _bodies_in_ram_only(self, stored: StoredResponse, bodies: Mapping[str, bytes]) -> dict[str, bytes]:
-        """Bodies of candidates that were not admitted to disk before, and are needed there from now on."""
-        assert self.disk is not None
-        if self.disk.get(stored.key):
-            return {}
-        shelf = self.ram.get(stored.key)
-        return dict(shelf.bodies) if shelf else {}
+        return is_new and self._admission.admits(stored.key, sum(map(len, whole.values())))
 
     def _segments(self, bodies: Mapping[str, bytes]) -> Iterable[tuple[str, int, bytes]]:
         for body_id, body in bodies.items():
@@ -106,16 +141,15 @@ class TieredStore:
                 yield body_id, index // self._segment, body[index : index + self._segment]
 
     def _discard(self, before: Iterable[StoredResponse], after: Iterable[StoredResponse]) -> None:
-        named = {form.body_id for one in after for form in one.forms}
-        for one in before:
-            for form in one.forms:
-                if form.body_id not in named:
-                    self.segments.discard(form.body_id)
+        for body_id in _bodies_of(before) - _bodies_of(after):
+            self.segments.discard(body_id)
 
     def forget(self, key: str, stored: StoredResponse | None = None) -> None:
-        """Drop what is stored for a key, or one of it."""
+        """Drop what is stored for a key, or one of it: that variant, unless another body has taken its place."""
         before = self.look_deeper(key)
-        left = tuple(one for one in before if stored is not None and one.selecting != stored.selecting)
+        left = () if stored is None else tuple(one for one in before if not _is_same(one, stored))
+        if stored is not None and left == before:
+            return
         self.ram.drop(key)
         if self.disk is not None:
             if left:
@@ -154,7 +188,7 @@ class TieredStore:
         return body
 
     async def read(self, stored: StoredResponse, form: Form, first: int, end: int) -> AsyncIterator[bytes]:
-        """Octets [first, end) of a form, a segment at a time. Raises SegmentLost."""
+        """Octets [first, end) of a form, a segment at a time. Raises SegmentLost; the response is forgotten then."""
         whole = self.body(stored, form)
         if whole is not None:
             yield whole[first:end]
@@ -166,12 +200,23 @@ class TieredStore:
             at = index * self._segment
             data = await self.segments.read(form.body_id, index)
             if data is None or (len(data) < self._segment and at + len(data) < end):
+                self.forget(stored.key, stored)
                 raise SegmentLost(form.body_id, index)
             if parts is not None:
                 parts.append(data)
             yield data[max(0, first - at) : end - at]
         if parts is not None:
             self._promote(stored, form, b"".join(parts))
+
+
+def _bodies_of(responses: Iterable[StoredResponse]) -> set[str]:
+    return {form.body_id for one in responses for form in one.forms}
+
+
+def _is_same(one: StoredResponse, other: StoredResponse) -> bool:
+    """Whether two are the same variant with the same body."""
+    bodies = [form.body_id for form in other.forms[:1]]
+    return one.selecting == other.selecting and [form.body_id for form in one.forms[:1]] == bodies
 
 
 def _newest(*groups: Iterable[StoredResponse]) -> tuple[StoredResponse, ...]:

@@ -5,69 +5,53 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import heapq
-import sqlite3
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-import diskcache
-
+from httpcache.store.batch import Batch, Delete, Operation, Put
 from httpcache.store.counts import Counts
+from httpcache.store.database import Database
 from httpcache.store.eviction import Eviction
 
 BATCH = 8 * 2**20
 """Most octets written in one transaction."""
 
+PULSE = 0.2
+"""How often the worker that evicts looks whether others have used up the budget, in seconds."""
 
-@dataclass(frozen=True, slots=True)
-class Put:
-    """Write a value."""
-
-    name: str
-    value: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Delete:
-    """Remove values."""
-
-    names: tuple[str, ...]
-
-
-def _names(operation: Put | Delete) -> tuple[str, ...]:
-    return (operation.name,) if isinstance(operation, Put) else operation.names
+ROOM_WAIT = 1.0
+"""Longest wait of another worker for room that the one that evicts is to make, in seconds."""
 
 
 @dataclass(slots=True)
 class _Job:
-    operations: Sequence[Put | Delete]
+    operations: Sequence[Operation]
     size: int
-    done: Callable[[bool], None] | None = None
-    after: Callable[[], None] | None = None
-
-
-@dataclass(slots=True)
-class _State:
-    jobs: deque[_Job] = field(default_factory=deque)
-    octets: int = 0
-    closing: bool = False
+    done: Callable[[bool], None] | None
+    after: Callable[[], None] | None
 
 
 class Writer:
     """The one thread of a worker that writes to the disk store. A failed batch is forgotten and counted."""
 
-    def __init__(self, cache: diskcache.Cache, limit: int, counts: Counts, eviction: Eviction | None) -> None:
-        self._cache = cache
+    def __init__(
+        self, database: Database, limit: int, counts: Counts, eviction: Eviction, *, evicts: bool
+    ) -> None:
         self._limit = limit
         self._counts = counts
         self._eviction = eviction
-        self._batch = BATCH if eviction is None else min(BATCH, eviction.budget // 50)
-        self._state = _State()
-        self._waiting: dict[str, Put | Delete] = {}
-        self._later: list[tuple[float, str]] = []
+        self._evicts = evicts
+        self._batch = Batch(database, counts)
+        self._most = min(BATCH, eviction.budget // 100)
         self._moved = threading.Condition()
+        self._jobs: deque[_Job] = deque()  # guarded by _moved, as all that follows
+        self._octets = 0
+        self._closing = False
+        self._waiting: dict[str, Operation] = {}
+        self._later: list[tuple[float, str]] = []
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
 
     def start(self) -> None:
@@ -75,39 +59,53 @@ class Writer:
         self._thread.start()
 
     def close(self) -> None:
-        """Write what waits and end; blocks."""
+        """Write what waits and end; blocks. What is added later is refused."""
         with self._moved:
-            self._state.closing = True
-            self._moved.notify()
+            self._closing = True
+            self._moved.notify_all()
         if self._thread.is_alive():
             self._thread.join()
 
-    def waiting(self, name: str) -> Put | Delete | None:
-        """What is still to be done to a value: readers see it as if it were done."""
-        return self._waiting.get(name)
+    def waiting(self, name: str) -> Operation | None:
+        """What is still to be done to a value: readers see it as if it were done.
+
+        Of a value whose write failed, an earlier one may stand in the database: it is as good as deleted.
+        """
+        waiting = self._waiting.get(name)
+        if waiting is None and self._batch.is_in_doubt(name):
+            return Delete(name)
+        return waiting
 
     def add(
         self,
-        operations: Sequence[Put | Delete],
-        size: int,
+        operations: Sequence[Operation],
         *,
         done: Callable[[bool], None] | None = None,
         after: Callable[[], None] | None = None,
     ) -> bool:
-        """Have operations done; False when too many octets wait already and these are not stored."""
+        """Have operations done. False when too many octets wait already: then what they would replace goes instead.
+
+        With `done` somebody waits for them, which bounds them already: then the limit does not apply.
+        """
+        size = sum(len(one.value) for one in operations if isinstance(one, Put))
         with self._moved:
-            if size and self._state.octets + size > self._limit and self._state.octets:
-                self._counts.refused += 1
+            if self._closing:
                 return False
-            self._state.jobs.append(_Job(operations, size, done, after))
-            self._state.octets += size
-            for one in operations:
-                for name in _names(one):
-                    self._waiting[name] = one
-            self._moved.notify()
+            if done is None and size and self._octets and self._octets + size > self._limit:
+                self._counts.refused += 1
+                self._append(_Job([Delete(one.name) for one in operations], 0, None, None))
+                return False
+            self._append(_Job(operations, size, done, after))
         return True
 
-    async def written(self, operations: Sequence[Put | Delete], size: int) -> bool:
+    def _append(self, job: _Job) -> None:
+        self._jobs.append(job)
+        self._octets += job.size
+        for one in job.operations:
+            self._waiting[one.name] = one
+        self._moved.notify_all()
+
+    async def written(self, operations: Sequence[Operation]) -> bool:
         """Have operations done and wait for it; whether they succeeded."""
         loop = asyncio.get_running_loop()
         result: asyncio.Future[bool] = loop.create_future()
@@ -116,28 +114,34 @@ class Writer:
             with contextlib.suppress(RuntimeError):  # the loop may have closed
                 loop.call_soon_threadsafe(_settle, result, succeeded)
 
-        while not self.add(operations, size, done=done):
-            await asyncio.sleep(0.01)
-        return await result
+        return self.add(operations, done=done) and await result
 
-    def later(self, seconds: float, body_id: str) -> None:
-        """Remove the segments of a body after a while."""
+    def remove_later(self, seconds: float, body_id: str) -> None:
+        """Remove the segments of a body after a while; those that the end comes before are swept at the next start."""
         with self._moved:
             heapq.heappush(self._later, (time.monotonic() + seconds, body_id))
-            self._moved.notify()
+            self._moved.notify_all()
 
     def _run(self) -> None:
         while True:
             with self._moved:
-                while not (self._state.jobs or self._state.closing or self._is_due()):
-                    self._moved.wait(1.0 if self._later else None)
+                if not (self._jobs or self._closing or self._is_due()):
+                    self._moved.wait(self._pause())
                 jobs = self._take()
-                closing = self._state.closing and not jobs
-                due = self._take_due(everything=closing)
-            self._remove_bodies(due)
+                closing = self._closing and not jobs
+                due = self._take_due()
+            self._batch.clear_doubts()
+            if due:
+                self._batch.remove_bodies(due)
+            self._do(jobs)
             if closing:
                 return
-            self._do(jobs)
+
+    def _pause(self) -> float | None:
+        """How long to sleep when there is nothing to do, in seconds."""
+        if self._evicts:
+            return PULSE
+        return 1.0 if self._later or self._batch.has_doubts else None
 
     def _is_due(self) -> bool:
         return bool(self._later) and self._later[0][0] <= time.monotonic()
@@ -145,74 +149,45 @@ class Writer:
     def _take(self) -> list[_Job]:
         jobs: list[_Job] = []
         octets = 0
-        while self._state.jobs and octets <= self._batch:
-            jobs.append(self._state.jobs.popleft())
+        while self._jobs and octets <= self._most:
+            jobs.append(self._jobs.popleft())
             octets += jobs[-1].size
         return jobs
 
-    def _take_due(self, *, everything: bool) -> list[str]:
+    def _take_due(self) -> list[str]:
         due: list[str] = []
-        while self._later and (everything or self._is_due()):
+        while self._is_due():
             due.append(heapq.heappop(self._later)[1])
         return due
 
     def _do(self, jobs: list[_Job]) -> None:
-        if not jobs:
-            return
-        succeeded = self._write([one for job in jobs for one in job.operations])
+        operations = [one for job in jobs for one in job.operations]
+        succeeded = self._batch.write(operations, room=not operations or self._has_room())
         with self._moved:
             for job in jobs:
-                self._state.octets -= job.size
-                for one in job.operations:
-                    for name in _names(one):
-                        if self._waiting.get(name) is one:
-                            del self._waiting[name]
-        if self._eviction is not None:
-            self._guarded("eviction", self._evict)
+                self._octets -= job.size
+            for one in operations:
+                if self._waiting.get(one.name) is one:
+                    del self._waiting[one.name]
+        if self._evicts:
+            self._batch.guarded("eviction", self._eviction.make_room)
+        else:
+            self._eviction.measure()
         for job in jobs:
             if job.done is not None:
                 job.done(succeeded)
             if job.after is not None:
-                self._guarded("sweep", job.after)
+                self._batch.guarded("sweep", job.after)
 
-    def _write(self, operations: Sequence[Put | Delete]) -> bool:
-        if not operations:
+    def _has_room(self) -> bool:
+        """Whether the store is within its budget, once the worker that evicts has had the time to see to it."""
+        if self._evicts:
             return True
-
-        def write() -> None:
-            with self._cache.transact():
-                for one in operations:
-                    if isinstance(one, Put):
-                        self._cache.set(one.name, one.value)
-                        self._counts.written += len(one.value)
-                    else:
-                        for name in one.names:
-                            self._cache.delete(name)
-
-        return self._guarded("write", write)
-
-    def _evict(self) -> None:
-        assert self._eviction is not None
-        for name in self._eviction.victims():
-            with self._cache.transact():
-                for one in self._eviction.names_of(name):
-                    self._cache.delete(one)
-
-    def _remove_bodies(self, body_ids: list[str]) -> None:
-        for body_id in body_ids:
-            self._guarded("discard", lambda body_id=body_id: self._remove_body(body_id))  # type: ignore[misc]
-
-    def _remove_body(self, body_id: str) -> None:
-        index = 0
-        while self._cache.delete(f"{body_id}.{index:06d}"):
-            index += 1
-
-    def _guarded(self, kind: str, work: Callable[[], None]) -> bool:
-        try:
-            work()
-        except (OSError, sqlite3.Error, diskcache.Timeout, ValueError) as error:
-            self._counts.fault(kind, error)
-            return False
+        deadline = time.monotonic() + ROOM_WAIT
+        while self._eviction.measure() > self._eviction.budget * 1.01:
+            if self._closing or time.monotonic() > deadline:
+                return False
+            time.sleep(0.02)
         return True
 
 

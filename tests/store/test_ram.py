@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-import sys
 import tracemalloc
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from httpcache.store.ram import RamStore, cost_of
+from httpcache.messages import Fields
+from httpcache.store import records
+from httpcache.store.ram import RamStore, Shelf, cost_of
 from tests.store.things import stored
+
+LINES = [
+    ("Content-Type", "text/html; charset=utf-8"),
+    ("Date", "Mon, 23 Nov 2026 12:00:00 GMT"),
+    ("ETag", '"abcdef123456"'),
+    ("Cache-Control", "public, max-age=3600"),
+    ("Last-Modified", "Mon, 23 Nov 2026 11:00:00 GMT"),
+    ("Server", "origin"),
+    ("Vary", "Accept-Encoding"),
+]
 
 
 def test_bodies_above_a_hundredth_of_the_budget_and_a_mebibyte_are_not_admitted():
@@ -37,13 +49,27 @@ def test_bodies_of_responses_that_went_are_dropped():
 
 
 def test_the_counted_cost_is_near_the_real_one():
-
     ram = RamStore(2**26)
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
     for index in range(2000):
         key = f"http://site.example/objects/{index}"
-        ram.put(key, (stored(key, f"{index:032x}.1", 1000),), {f"{index:032x}.1": bytes(1000)})
+        one = replace(stored(key, f"{index:032x}.1", 1000), fields=Fields(LINES), tags=(f"t{index}", "all"))
+        (one,) = records.decode_record(records.encode_record([one]), key)
+        one.fields.get("etag")
+        ram.put(key, (one,), {f"{index:032x}.1": bytes(1000)})
     real = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()
-    assert 0.7 < ram.used / real < 1.4, (ram.used, real, sys.getsizeof(b""))
+    assert 0.85 < ram.used / real < 1.2
+
+
+def test_many_tags_are_counted():
+    plain = Shelf((stored(tags=()),), {"b.1": b"abc"})
+    tagged = Shelf((stored(tags=tuple(f"tag{n}" for n in range(1000))),), {"b.1": b"abc"})
+    assert cost_of("k", tagged) - cost_of("k", plain) > 60_000
+
+
+def test_a_budget_below_a_mebibyte_takes_nothing_larger_than_itself():
+    ram = RamStore(50_000)
+    assert ram.put("k", (stored("k"),), {"b.1": b"x" * 50_001}) is None
+    assert ram.used == len(ram) == 0

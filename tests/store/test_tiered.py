@@ -158,7 +158,7 @@ async def test_the_budget_of_the_disk_is_kept_and_what_is_read_stays(tmp_path):
     for index in range(600):
         one = stored(f"http://a/{index}", store.new_body_id(f"http://a/{index}"), len(body))
         store.keep(one, {one.forms[0].body_id: body})
-        store.disk.get("http://a/7")
+        store.disk.visit("http://a/7")
         if index % 20 == 0:
             await asyncio.to_thread(written, store)
     await asyncio.to_thread(written, store)
@@ -171,7 +171,7 @@ async def test_the_budget_of_the_disk_is_kept_and_what_is_read_stays(tmp_path):
 def written(store) -> None:
     """Wait until everything added so far is on disk."""
     done = threading.Event()
-    store.disk._writer.add([], 0, after=done.set)
+    store.disk._writer.add([], after=done.set)
     assert done.wait(20)
 
 
