@@ -8,8 +8,8 @@ from httpcache.observe import metrics
 
 HEAD = """# Metrics
 
-`GET /metrics` on the admin listener, in Prometheus' text format, summed over the workers of the node (lag: the greatest;
-orders applied: the least). This page is printed from the code.
+`GET /metrics` on the admin listener, in Prometheus' text format, summed over the workers of the node (of lags the
+greatest, of orders applied the least). This page is printed from the code.
 
 | metric | type | labels | meaning |
 |---|---|---|---|
