@@ -59,7 +59,7 @@ class DiskStore:
 
     def get(self, key: str) -> tuple[StoredResponse, ...]:
         """What is stored for a key, as if nobody had asked; a small read, made inline."""
-        name = f"{records.key_hash(key)}.h"
+        name = records.record_name(key)
         data = self._read(name)
         found = None if data is None else records.decode_record(data, key)
         if data is not None and found is None:
@@ -69,21 +69,21 @@ class DiskStore:
 
     def visit(self, key: str) -> None:
         """Note that a key was asked for and missed in RAM: this is what the disk's policy goes by."""
-        self.eviction.visit(f"{records.key_hash(key)}.h")
+        self.eviction.visit(records.record_name(key))
 
     def put(
         self, key: str, candidates: Sequence[StoredResponse], bodies: Iterable[tuple[str, int, bytes]]
     ) -> None:
         """Have the record of a key written behind segments (body id, index, octets)."""
         puts: list[Operation] = [_segment(*one) for one in bodies]
-        puts.append(Put(f"{records.key_hash(key)}.h", records.encode_record(candidates)))
+        puts.append(Put(records.record_name(key), records.encode_record(key, candidates)))
         if not self._writer.add(puts):
             for body_id in {form.body_id for one in candidates for form in one.forms}:
                 self.discard(body_id)
 
     def remove(self, key: str) -> None:
         """Have the record of a key removed; its segments are for `discard`."""
-        self._writer.add([Delete(f"{records.key_hash(key)}.h")])
+        self._writer.add([Delete(records.record_name(key))])
 
     async def write(self, body_id: str, index: int, data: bytes) -> bool:
         """Keep a segment of an arriving body: True once it stands on disk."""
@@ -95,8 +95,9 @@ class DiskStore:
 
     def read_now(self, body_id: str, index: int) -> bytes | None:
         """A segment, read here and now. A body that is being read stays for another round."""
-        data = self._read(f"{body_id}.{index:06d}")
-        content = None if data is None else records.unseal(records.SEGMENT_MAGIC, data)
+        name = records.segment_name(body_id, index)
+        data = self._read(name)
+        content = None if data is None else records.unseal(records.SEGMENT_MAGIC, name, data)
         if content is None:
             self._counts.fault("segment")
         else:
@@ -120,4 +121,5 @@ class DiskStore:
 
 
 def _segment(body_id: str, index: int, data: bytes) -> Put:
-    return Put(f"{body_id}.{index:06d}", records.seal(records.SEGMENT_MAGIC, data))
+    name = records.segment_name(body_id, index)
+    return Put(name, records.seal(records.SEGMENT_MAGIC, name, data))

@@ -67,14 +67,24 @@ def key_hash(key: str) -> str:
     return xxhash.xxh3_128_hexdigest(_octets(key))
 
 
-def encode_record(candidates: Sequence[StoredResponse]) -> bytes:
-    """The record of one cache key: its stored responses."""
-    return seal(RECORD_MAGIC, _encoder.encode([_flat(one) for one in candidates]))
+def record_name(key: str) -> str:
+    """Name of the record of a cache key; all names that begin with the same hash sort before it."""
+    return f"{key_hash(key)}.h"
+
+
+def segment_name(body_id: str, index: int) -> str:
+    """Name of one segment of a body."""
+    return f"{body_id}.{index:06d}"
+
+
+def encode_record(key: str, candidates: Sequence[StoredResponse]) -> bytes:
+    """The record of a cache key: its stored responses."""
+    return seal(RECORD_MAGIC, record_name(key), _encoder.encode([_flat(one) for one in candidates]))
 
 
 def decode_record(data: bytes, key: str) -> tuple[StoredResponse, ...] | None:
     """The stored responses of `key`; None when the octets are not what was written, or are another key's."""
-    content = unseal(RECORD_MAGIC, data)
+    content = unseal(RECORD_MAGIC, record_name(key), data)
     try:
         candidates = () if content is None else tuple(_full(one) for one in _decoder.decode(content))
     except (msgspec.MsgspecError, ValueError):
@@ -82,9 +92,9 @@ def decode_record(data: bytes, key: str) -> tuple[StoredResponse, ...] | None:
     return candidates if candidates and all(one.key == key for one in candidates) else None
 
 
-def bodies_named(data: bytes) -> set[str]:
-    """The bodies that the record of whatever key names; none when the octets are not what was written."""
-    content = unseal(RECORD_MAGIC, data)
+def bodies_named(data: bytes, name: str) -> set[str]:
+    """The bodies that the record of that name names; none when the octets are not what was written."""
+    content = unseal(RECORD_MAGIC, name, data)
     try:
         named = () if content is None else _naming.decode(content)
     except (msgspec.MsgspecError, ValueError):
@@ -92,13 +102,16 @@ def bodies_named(data: bytes) -> set[str]:
     return {form.body_id for one in named for form in one.forms}
 
 
-def seal(magic: bytes, content: bytes) -> bytes:
-    """Content behind a head that tells what it is and how to see that it is whole."""
-    return _HEAD.pack(magic, VERSION, 0, len(content), xxhash.xxh3_64_intdigest(content)) + content
+def seal(magic: bytes, name: str, content: bytes) -> bytes:
+    """Content behind a head that tells what it is and how to see that it is whole, and what stands under `name`."""
+    return _HEAD.pack(magic, VERSION, 0, len(content), _digest(name, content)) + content
 
 
-def unseal(magic: bytes, data: bytes) -> bytes | None:
-    """The content that was sealed, or None."""
+def unseal(magic: bytes, name: str, data: bytes) -> bytes | None:
+    """The content that was sealed under that name, or None.
+
+    The name counts, since one wrong octet in the database's index leads to the whole and right value of another.
+    """
     if len(data) < HEAD_SIZE:
         return None
     own, version, spare, length, digest = _HEAD.unpack_from(data)
@@ -106,10 +119,14 @@ def unseal(magic: bytes, data: bytes) -> bytes | None:
     if (
         (own, version, spare) != (magic, VERSION, 0)
         or length != len(content)
-        or digest != xxhash.xxh3_64_intdigest(content)
+        or digest != _digest(name, content)
     ):
         return None
     return content
+
+
+def _digest(name: str, content: bytes) -> int:
+    return xxhash.xxh3_64_intdigest(content, seed=xxhash.xxh3_64_intdigest(_octets(name)))
 
 
 def _octets(text: str) -> bytes:

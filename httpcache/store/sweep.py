@@ -50,7 +50,7 @@ def _orphan_bodies(database: Database, started: float) -> Iterator[list[str]]:
                     group.add(key.rpartition(".")[0])
             elif group:
                 # A record in a file is a rare and large one: all that stands beside it is taken to be named.
-                group -= records.bodies_named(record) if record is not None else group
+                group -= records.bodies_named(record, key) if record is not None else group
         after = rows[-1][0]
         if orphans:
             yield orphans

@@ -55,7 +55,7 @@ def test_the_counted_cost_is_near_the_real_one():
     for index in range(2000):
         key = f"http://site.example/objects/{index}"
         one = replace(stored(key, f"{index:032x}.1", 1000), fields=Fields(LINES), tags=(f"t{index}", "all"))
-        (one,) = records.decode_record(records.encode_record([one]), key)
+        (one,) = records.decode_record(records.encode_record(key, [one]), key)
         one.fields.get("etag")
         ram.put(key, (one,), {f"{index:032x}.1": bytes(1000)})
     real = tracemalloc.get_traced_memory()[0] - before
