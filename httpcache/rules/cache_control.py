@@ -8,20 +8,32 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from httpcache.messages import Fields
-from httpcache.rules.fields import split_list, unquote
+from httpcache.rules.fields import is_token, split_list, unquote
 
 GREATEST = 2**31
 """What a larger number of seconds counts as (RFC 9111 §1.2.2)."""
 
-_DIGITS = re.compile(r"\d+", re.ASCII)
+_SECONDS = re.compile(r"0*(\d+)", re.ASCII)
+_INVALID = "\x00"
+"""An argument that can be none: what `=` has white space around it (RFC 9111 §5.2 allows none there)."""
+
+
+def parse_seconds(text: str) -> int | None:
+    """A delta-seconds (RFC 9111 §1.2.2), GREATEST where it is larger; None when it is no whole number."""
+    match = _SECONDS.fullmatch(text)
+    if match is None:
+        return None
+    return GREATEST if len(match[1]) > 10 else min(int(match[1]), GREATEST)
 
 
 @dataclass(frozen=True, slots=True)
 class ResponseDirectives:
     """Directives of a response. Durations are seconds; None is absent.
 
-    A duration that is no number counts as 0: stale. Of several, the least counts. `no_cache_fields` and
-    `private_fields` are the names of the qualified forms, in lower case.
+    A duration that is no number counts as 0: stale. Of several, the least counts (RFC 9111 §4.2.1 leaves the choice
+    between the first and stale: the least is never fresher than either). `no_cache_fields` and `private_fields` are
+    the names of the qualified forms, in lower case. What permits counts only as it is defined, without an argument;
+    what forbids counts with any (RFC 9111 §5.2), but immutable, whose arguments mean nothing (RFC 8246 §2).
     """
 
     max_age: int | None = None
@@ -90,10 +102,10 @@ def response_directives_of(pairs: Iterable[tuple[str, str | None]]) -> ResponseD
         no_cache_fields=_names(seen.get("no-cache")),
         private=_is_unqualified(seen.get("private")),
         private_fields=_names(seen.get("private")),
-        public="public" in seen,
+        public=None in seen.get("public", ()),
         must_revalidate="must-revalidate" in seen,
         proxy_revalidate="proxy-revalidate" in seen,
-        must_understand="must-understand" in seen,
+        must_understand=None in seen.get("must-understand", ()),
         no_transform="no-transform" in seen,
         immutable="immutable" in seen,
         stale_while_revalidate=_least_seconds(seen.get("stale-while-revalidate")),
@@ -126,16 +138,15 @@ def _directives(value: str) -> list[tuple[str, str | None]]:
     pairs: list[tuple[str, str | None]] = []
     for member in split_list(value):
         name, equals, argument = member.partition("=")
-        pairs.append((name.strip().lower(), argument.strip() if equals else None))
+        if name != (bare := name.rstrip(" \t")) or argument != argument.lstrip(" \t"):
+            argument = _INVALID
+        pairs.append((bare.lower(), argument if equals else None))
     return pairs
 
 
 def _seconds(argument: str | None) -> int | None:
     """Seconds of an argument, in the token or the quoted form (RFC 9111 §5.2: recipients accept both)."""
-    text = unquote(argument or "")
-    if _DIGITS.fullmatch(text) is None:
-        return None
-    return GREATEST if len(text) > 10 else min(int(text), GREATEST)
+    return parse_seconds(unquote(argument or ""))
 
 
 def _least_seconds(arguments: list[str | None] | None) -> int | None:
@@ -153,4 +164,24 @@ def _names(arguments: list[str | None] | None) -> frozenset[str]:
 
 
 def _field_names(argument: str | None) -> list[str]:
-    return [name.lower() for name in split_list(unquote(argument or ""))]
+    """The names of a qualified form; none when a single one is no field name: the form is then unqualified."""
+    names = split_list(unquote(argument or ""))
+    return [name.lower() for name in names] if all(map(is_token, names)) else []
+
+
+def stale_is_prohibited(response: ResponseDirectives) -> bool:
+    """Whether the response must not be used once stale (RFC 9111 §4.2.4); s-maxage says so too (§5.2.2.10)."""
+    return (
+        response.must_revalidate
+        or response.proxy_revalidate
+        or response.no_cache
+        or response.s_maxage is not None
+    )
+
+
+def storing_is_prohibited(response: ResponseDirectives) -> bool:
+    """Whether a shared cache must not hold the response for anybody (RFC 9111 §5.2.2.5, §5.2.2.7).
+
+    must-understand takes the place of no-store (§5.2.2.3); whether the status is understood is asked when storing.
+    """
+    return response.private or (response.no_store and not response.must_understand)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from httpcache.messages import Fields, StoredResponse
+from httpcache.messages import Fields, Span, StoredResponse
 
 
 class ForwardReason(StrEnum):
@@ -115,6 +115,18 @@ class DoNotStore:
 
 
 StoringDecision = Store | DoNotStore
+
+
+@dataclass(frozen=True, slots=True)
+class StorePart:
+    """Store a 206 as an incomplete 200 (RFC 9111 §3.3): which octets it carries, of how many in bytes."""
+
+    store: Store
+    span: Span
+    length: int
+
+
+PartDecision = StorePart | DoNotStore
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import lru_cache
 
 from httpcache.messages import Fields, StoredResponse
-from httpcache.rules.cache_control import GREATEST
+from httpcache.rules.cache_control import GREATEST, parse_seconds
 from httpcache.rules.dates import parse_http_date
 from httpcache.rules.targeted import Effective, effective_directives
 from httpcache.settings import SitePolicy
@@ -20,8 +19,6 @@ HEURISTIC_MOST = 7 * 86400.0
 
 HEURISTICALLY_CACHEABLE = frozenset((200, 203, 204, 206, 300, 301, 308, 404, 405, 410, 414, 501))
 """Statuses with heuristic freshness unless said otherwise (RFC 9110 §15.1)."""
-
-_AGE = re.compile(r"\d+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +37,7 @@ def date_value(fields: Fields, response_time: float) -> float:
 
 @lru_cache(8192)
 def _age(value: str) -> int:
-    first = value.split(",", 1)[0].strip()
-    if _AGE.fullmatch(first) is None:
-        return 0
-    return GREATEST if len(first) > 10 else min(int(first), GREATEST)
+    return parse_seconds(value.split(",", 1)[0].strip(" \t")) or 0
 
 
 def age_value(fields: Fields) -> int:
@@ -59,7 +53,7 @@ def current_age(stored: StoredResponse, now: float) -> float:
     corrected_age_value = age_value(stored.fields) + response_delay
     corrected_initial_age = max(apparent_age, corrected_age_value)
     resident_time = max(0.0, now - stored.response_time)  # our clock may step back
-    return corrected_initial_age + resident_time
+    return min(corrected_initial_age + resident_time, GREATEST)  # RFC 9111 §1.2.2: others overflow, we do not
 
 
 def freshness_lifetime(status: int, fields: Fields, response_time: float, policy: SitePolicy) -> Lifetime:
@@ -96,10 +90,13 @@ def _implicit(
 ) -> Lifetime:
     if status in policy.status_ttl:
         return Lifetime(policy.status_ttl[status], "status-ttl")
+    # A guess, the operator's as well as ours, is for statuses defined so and for what is marked public (§4.2.2).
+    if not (status in HEURISTICALLY_CACHEABLE or effective.directives.public):
+        return Lifetime(0, "none")
     if policy.default_ttl is not None:
         return Lifetime(policy.default_ttl, "default-ttl")
     modified = parse_http_date(fields.get("last-modified"), response_time)
-    if modified is None or not (status in HEURISTICALLY_CACHEABLE or effective.directives.public):
+    if modified is None:
         return Lifetime(0, "none")
     since = date_value(fields, response_time) - modified
     return Lifetime(min(max(0.0, since * HEURISTIC_SHARE), HEURISTIC_MOST), "heuristic")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 
 from httpcache.messages import RequestHead
+from httpcache.rules.request_target import normal_authority
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_HTTP = re.compile(r"(https?)://([^/?#]*)([^#]*)", re.IGNORECASE)
 
 
 def same_origin_url(reference: str, request: RequestHead) -> str | None:
@@ -16,16 +18,18 @@ def same_origin_url(reference: str, request: RequestHead) -> str | None:
     if reference.startswith("//"):
         reference = own.partition("//")[0] + reference
     if _SCHEME.match(reference):
-        same = reference.lower().startswith(own.lower()) and reference[len(own) : len(own) + 1] in (
-            "",
-            "/",
-            "?",
-        )
-        return reference if same else None
+        match = _HTTP.fullmatch(reference)
+        if match is None or match[1].lower() != request.scheme:
+            return None
+        if normal_authority(match[2], request.scheme) != request.authority:
+            return None
+        reference = match[3] if match[3].startswith("/") else f"/{match[3]}"
     if reference.startswith("/"):
         return own + _without_dots(reference)
     path = target.partition("?")[0]
-    if reference.startswith("?") or not reference:
+    if not reference:
+        return own + target  # the same document, with its query (RFC 3986 §5.2.2)
+    if reference.startswith("?"):
         return own + path + reference
     return own + _without_dots(path.rpartition("/")[0] + "/" + reference)
 

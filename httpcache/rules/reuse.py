@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from httpcache.messages import RequestHead, StoredResponse
-from httpcache.rules.cache_control import RequestDirectives, ResponseDirectives, parse_request_directives
+from httpcache.rules.cache_control import (
+    RequestDirectives,
+    ResponseDirectives,
+    parse_request_directives,
+    stale_is_prohibited,
+    storing_is_prohibited,
+)
 from httpcache.rules.decisions import (
     Candidate,
     Forward,
@@ -16,7 +22,9 @@ from httpcache.rules.decisions import (
     Standing,
     Validate,
 )
+from httpcache.rules.fields import parse_entity_tag
 from httpcache.rules.freshness import current_age, lifetime_of
+from httpcache.rules.partial import answers_from_part, is_partial
 from httpcache.rules.targeted import effective_directives
 from httpcache.rules.vary import select
 from httpcache.settings import SitePolicy
@@ -26,6 +34,10 @@ def decide_reuse(
     request: RequestHead, candidates: Sequence[Candidate], now: float, policy: SitePolicy
 ) -> ReuseDecision:
     """Decide from what is stored for the cache key; `now` is Unix seconds."""
+    if policy.bypass:
+        return Forward(ForwardReason.BYPASS)
+    if request.method not in ("GET", "HEAD"):
+        return Forward(ForwardReason.METHOD)  # an unsafe method is always written through (RFC 9111 §4)
     directives = parse_request_directives(request.fields)
     decision = _decide(request, directives, candidates, now, policy)
     if directives.only_if_cached and not isinstance(decision, Reuse):
@@ -46,42 +58,60 @@ def _decide(
     selected = select(present, request)
     if not selected:
         return Forward(ForwardReason.VARY_MISS)
-    if selected[0].stored.status == 206:
-        return Forward(ForwardReason.PARTIAL)
-    validated = _to_validate(selected[0], present)
-    if selected[0].standing is not Standing.GOOD:
-        return Validate(validated, ForwardReason.STALE, selected[0].standing.value)
-    return _by_freshness(directives, selected[0].stored, validated, now, policy)
-
-
-def _by_freshness(
-    request: RequestDirectives,
-    stored: StoredResponse,
-    validated: tuple[StoredResponse, ...],
-    now: float,
-    policy: SitePolicy,
-) -> ReuseDecision:
+    first, stored = selected[0], selected[0].stored
     response = effective_directives(stored.fields).directives
-    if request.no_cache:
-        return Validate(validated, ForwardReason.REQUEST, "no-cache")
+    if storing_is_prohibited(response):
+        # Freshening can make it so (a 304 or HEAD that says private). It is for nobody, whatever a validation says.
+        return Forward(ForwardReason.MISS, "private" if response.private else "no-store")
+    if is_partial(stored) and not answers_from_part(request, stored, now):
+        return Forward(ForwardReason.PARTIAL)
+    validated = _to_validate(first, present)
+    if first.standing is not Standing.GOOD:
+        return Validate(validated, ForwardReason.STALE, first.standing.value)
     if response.no_cache:
         return Validate(validated, ForwardReason.STALE, "no-cache")
     lifetime, age = lifetime_of(stored, policy), current_age(stored, now)
     left = lifetime.seconds - age
-    if request.max_age is not None and age > request.max_age and request.max_stale is None:
-        return Validate(validated, ForwardReason.REQUEST, "max-age")
-    if request.min_fresh is not None and left < request.min_fresh:
+    if directives.no_cache:
+        return Validate(validated, ForwardReason.REQUEST if left > 0 else ForwardReason.STALE, "no-cache")
+    if left <= 0:
+        return _if_stale(directives, response, stored, validated, (age, left))
+    if directives.min_fresh is not None and left < directives.min_fresh:
         return Validate(validated, ForwardReason.REQUEST, "min-fresh")
-    if left > 0:
-        return Reuse(
-            stored, int(age), int(left), detail="" if _is_plain(lifetime.source) else lifetime.source
-        )
+    detail = "" if _is_plain(lifetime.source) else lifetime.source
+    if _is_too_old(directives, age):
+        if not response.immutable:
+            return Validate(validated, ForwardReason.REQUEST, "max-age")
+        # RFC 8246 §2.1: a fresh immutable response is not validated unless the client signals that it has to be.
+        # no-cache is that signal; max-age, which a reload sends, only prefers a younger response of the same octets.
+        detail = "immutable"
+    return Reuse(stored, int(age), int(left), detail=detail)
+
+
+def _is_too_old(request: RequestDirectives, age: float) -> bool:
+    """Whether the response is older than the client likes; max-stale stretches that, too (RFC 9111 §5.2.1.1)."""
+    return request.max_age is not None and age > request.max_age + (request.max_stale or 0)
+
+
+def _if_stale(
+    request: RequestDirectives,
+    response: ResponseDirectives,
+    stored: StoredResponse,
+    validated: tuple[StoredResponse, ...],
+    age_and_left: tuple[float, float],
+) -> ReuseDecision:
+    """Decide on a stale response: only where its origin or the client permits it, and no directive prohibits it."""
+    age, left = age_and_left
     if stale_is_prohibited(response):
         return Validate(validated, ForwardReason.STALE, "must-revalidate")
+    if request.min_fresh is not None or _is_too_old(request, age):
+        return Validate(validated, ForwardReason.STALE)
+    window = response.stale_while_revalidate or 0
+    # A client that sends max-age without max-stale does not want a stale response (RFC 9111 §5.2.1.1).
+    if -left < window and (request.max_age is None or request.max_stale is not None):
+        return Reuse(stored, int(age), _negative(left), refresh=True, detail="stale-while-revalidate")
     if request.max_stale is not None and -left <= request.max_stale:
         return Reuse(stored, int(age), _negative(left), detail="max-stale")
-    if response.stale_while_revalidate is not None and -left < response.stale_while_revalidate:
-        return Reuse(stored, int(age), _negative(left), refresh=True, detail="stale-while-revalidate")
     return Validate(validated, ForwardReason.STALE)
 
 
@@ -95,17 +125,11 @@ def _negative(left: float) -> int:
     return min(-1, int(left))
 
 
-def stale_is_prohibited(response: ResponseDirectives) -> bool:
-    """Whether the response must not be used once stale (RFC 9111 §4.2.4); s-maxage says so too (§5.2.2.10)."""
-    return (
-        response.must_revalidate
-        or response.proxy_revalidate
-        or response.no_cache
-        or response.s_maxage is not None
-    )
-
-
 def _to_validate(selected: Candidate, present: Sequence[Candidate]) -> tuple[StoredResponse, ...]:
-    """The selected response first, then the others of the key that an entity tag can name (RFC 9111 §4.3.1)."""
-    others = (one.stored for one in present if one is not selected and "etag" in one.stored.fields)
-    return (selected.stored, *(one for one in others if one.status != 206))
+    """The selected response first, then the others of the key that an entity tag can name (RFC 9111 §4.3.1).
+
+    One held in part is not among the others: its tag must not be sent unless its part answers (§4.3.2).
+    """
+    others = (one.stored for one in present if one is not selected)
+    named = (one for one in others if parse_entity_tag(one.fields.get("etag")) and not is_partial(one))
+    return (selected.stored, *named)

@@ -5,7 +5,13 @@ from __future__ import annotations
 import http_sf
 
 from httpcache.messages import Fields, RequestHead, ResponseHead
-from httpcache.rules.cache_control import ResponseDirectives, parse_request_directives
+from httpcache.rules.cache_control import (
+    ResponseDirectives,
+    parse_request_directives,
+    stale_is_prohibited,
+    storing_is_prohibited,
+)
+from httpcache.rules.dates import format_http_date, parse_http_date
 from httpcache.rules.decisions import DoNotStore, NotStoredReason, Store, StoringDecision
 from httpcache.rules.fields import split_list
 from httpcache.rules.forwarding import without_hop_by_hop
@@ -20,7 +26,7 @@ UNDERSTOOD = HEURISTICALLY_CACHEABLE | {302, 303, 307, 400, 401, 403, 409, 418, 
 """Statuses whose caching requirements this cache implements, for must-understand (RFC 9111 §5.2.2.3)."""
 
 NEVER = frozenset((206, 304))
-"""Statuses that are no whole response of their own."""
+"""Statuses that are no whole response of their own: a 206 is stored as a part (see combining.py), a 304 freshens."""
 
 
 def decide_storing(
@@ -38,7 +44,7 @@ def decide_storing(
     if reason is not None:
         return DoNotStore(reason)
     return Store(
-        stored_fields(response.fields, effective.directives, policy),
+        stored_fields(dated(response.fields, response_time), effective.directives, policy),
         selecting_fields(request.fields, names or ()),
         purge_tags(response.fields),
         cache_groups(response.fields),
@@ -60,9 +66,15 @@ def _refused_by_request(
 
 
 def _answers_later_gets(request: RequestHead, response: ResponseHead) -> bool:
-    """Whether a POST's response is what a GET would get: explicitly fresh, and located at the target (9110 §9.3.3)."""
+    """Whether a POST's response is what a GET would get: explicitly fresh, and located at the target (9110 §9.3.3).
+
+    Content-Location says so in a 2xx alone (9110 §8.7); of these, only a 200 is what a GET would get. A HEAD's
+    response is not stored: it may be (§9.3.2), but freshens or invalidates the stored GET instead (9111 §4.3.5).
+    """
     location = response.fields.get("content-location")
-    if request.method != "POST" or location is None or same_origin_url(location, request) != request.uri:
+    if request.method != "POST" or response.status != 200 or location is None:
+        return False
+    if same_origin_url(location, request) != request.uri:
         return False
     effective = effective_directives(response.fields)
     given = effective.directives.max_age, effective.directives.s_maxage
@@ -75,10 +87,8 @@ def _refused_by_response(
     directives = effective.directives
     if directives.must_understand and response.status not in UNDERSTOOD:
         return NotStoredReason.STATUS
-    if directives.no_store and not directives.must_understand:
-        return NotStoredReason.NO_STORE
-    if directives.private:
-        return NotStoredReason.PRIVATE
+    if storing_is_prohibited(directives):
+        return NotStoredReason.PRIVATE if directives.private else NotStoredReason.NO_STORE
     return NotStoredReason.VARY_STAR if names is None else None
 
 
@@ -91,7 +101,8 @@ def _refused_by_credentials(
     ):
         return NotStoredReason.AUTHORIZATION  # RFC 9111 §3.5
     if "set-cookie" in response.fields:
-        shared = directives.public or directives.s_maxage is not None or effective.is_targeted
+        targeted = effective.is_targeted and directives.max_age is not None
+        shared = directives.public or directives.s_maxage is not None or targeted
         if not shared or policy.set_cookie == "refuse":
             return NotStoredReason.SET_COOKIE
     return None
@@ -102,15 +113,33 @@ def _refused_for_use(
 ) -> NotStoredReason | None:
     """The last requirement of §3, and ours: what can be neither fresh nor validated is of no use stored."""
     directives, fields = effective.directives, response.fields
-    by_policy = policy.default_ttl is not None or policy.min_ttl or response.status in policy.status_ttl
-    explicit = directives.max_age is not None or directives.s_maxage is not None or "expires" in fields
+    explicit = directives.max_age is not None or directives.s_maxage is not None
+    explicit = explicit or ("expires" in fields and not effective.is_targeted)
+    by_policy = response.status in policy.status_ttl
     if not (directives.public or explicit or by_policy or response.status in HEURISTICALLY_CACHEABLE):
         return NotStoredReason.STATUS
+    if has_validator(fields, response_time):
+        return None
+    if directives.no_cache:
+        return NotStoredReason.NO_FRESHNESS_NOR_VALIDATOR  # fresh or not, it would be validated every time
     if freshness_lifetime(response.status, fields, response_time, policy).seconds > 0:
         return None
-    has_validator = "etag" in fields or "last-modified" in fields
     has_window = bool(directives.stale_while_revalidate or directives.stale_if_error)
-    return None if has_validator or has_window else NotStoredReason.NO_FRESHNESS_NOR_VALIDATOR
+    if has_window and not stale_is_prohibited(directives):
+        return None
+    return NotStoredReason.NO_FRESHNESS_NOR_VALIDATOR
+
+
+def has_validator(fields: Fields, now: float) -> bool:
+    """Whether a response can be validated: an ETag, or a Last-Modified that is a date (RFC 9110 §8.8)."""
+    return bool(fields.get("etag")) or parse_http_date(fields.get("last-modified"), now) is not None
+
+
+def dated(fields: Fields, response_time: float) -> Fields:
+    """The fields with the time of receipt as Date, where that is missing or is none (RFC 9110 §6.6.1)."""
+    if parse_http_date(fields.get("date"), response_time) is not None:
+        return fields
+    return fields.replacing("Date", format_http_date(response_time))
 
 
 def stored_fields(fields: Fields, directives: ResponseDirectives, policy: SitePolicy) -> Fields:

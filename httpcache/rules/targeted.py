@@ -9,9 +9,13 @@ import http_sf
 
 from httpcache.messages import Fields
 from httpcache.rules.cache_control import ResponseDirectives, response_directives, response_directives_of
+from httpcache.rules.fields import split_list
 
 TARGET_LIST = ("edgeward-cache-control", "cdn-cache-control")
 """Targeted fields this cache obeys, first match first (RFC 9213 §2.2)."""
+
+DURATIONS = frozenset(("max-age", "s-maxage", "stale-while-revalidate", "stale-if-error"))
+"""Directives whose value is an Integer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,7 @@ def _targeted(value: str) -> ResponseDirectives | None:
         return None
     if not isinstance(dictionary, dict) or not dictionary:
         return None
-    pairs = [(name, _argument(item)) for name, item in dictionary.items() if not _is_false(item)]
+    pairs = [(name, _argument(name, item)) for name, item in dictionary.items() if not _is_false(item)]
     return response_directives_of(pairs)
 
 
@@ -61,20 +65,25 @@ def _is_false(item: object) -> bool:
     return _bare(item) is False
 
 
-def _argument(item: object) -> str | None:
-    """An Item's value as a directive's argument; what is no Integer is no number of seconds."""
+def _argument(name: str, item: object) -> str | None:
+    """An Item's value as a directive's argument, if it has the type that the directive infers (RFC 9213 §2.1).
+
+    Another type is not consumed: seconds are then none, so stale, and a list of field names is none, so unqualified.
+    """
     bare = _bare(item)
     if bare is True:
         return None
-    return str(bare) if isinstance(bare, int | str) else "invalid"
+    if name in DURATIONS:
+        return str(bare) if isinstance(bare, int) else ""
+    return str(bare) if isinstance(bare, str) else ""
 
 
 @lru_cache(2048)
 def _surrogate(value: str) -> ResponseDirectives | None:
     """Surrogate-Control as Varnish and Fastly users send it: max-age (a "+" adds a stale window), no-store, private."""
     pairs: list[tuple[str, str | None]] = []
-    for member in value.split(","):
-        name, equals, argument = (part.strip() for part in member.partition("="))
+    for member in split_list(value):
+        name, equals, argument = (part.strip() for part in member.partition(";")[0].partition("="))
         name = name.lower()
         if name == "max-age":
             fresh, plus, window = argument.partition("+")

@@ -41,11 +41,51 @@ def test_the_unqualified_form_beside_a_qualified_one_forbids():
     assert of('no-cache=""').no_cache
 
 
+BROKEN = [
+    pytest.param('private="x', id="a quote that nothing closes"),
+    pytest.param('private="x y"', id="a name with a space"),
+    pytest.param('private="x, \\"y"', id="a name with a quote"),
+    pytest.param("private=", id="no argument"),
+    pytest.param('private= "x"', id="white space after ="),
+    pytest.param('private ="x"', id="white space before ="),
+    pytest.param("private=;", id="no token"),
+    pytest.param('private="x", private="(y)"', id="one good and one bad"),
+]
+
+
+@pytest.mark.requirement("9111§5.2.2.7 private-is-not-stored")
+@pytest.mark.parametrize("value", BROKEN)
+def test_a_list_of_field_names_that_is_none_forbids_the_whole(value):
+    assert of(value).private
+    assert of(value.replace("private", "no-cache")).no_cache
+
+
+WITH_ARGUMENTS = [
+    pytest.param("no-store=x", "no_store", True, id="what forbids counts"),
+    pytest.param("must-revalidate=1", "must_revalidate", True, id="also must-revalidate"),
+    pytest.param("public=x", "public", False, id="what permits does not"),
+    pytest.param("must-understand=x", "must_understand", False, id="nor does what overrides no-store"),
+    pytest.param("public=x, public", "public", True, id="unless it is there as defined, too"),
+    pytest.param("immutable=x", "immutable", True, id="immutable ignores arguments (8246 §2)"),
+]
+
+
+@pytest.mark.parametrize(("value", "name", "expected"), WITH_ARGUMENTS)
+def test_arguments_where_none_is_defined(value, name, expected):
+    assert getattr(of(value), name) is expected
+
+
+def test_a_directive_after_a_quote_that_nothing_closes_is_still_obeyed():
+    assert of('x="abc, no-store').no_store
+
+
 REQUESTS = [
     ("max-age=5", RequestDirectives(max_age=5)),
     ("max-stale", RequestDirectives(max_stale=2**31)),
     ("max-stale=9", RequestDirectives(max_stale=9)),
     ("max-stale=x", RequestDirectives(max_stale=0)),
+    ("max-stale, max-stale=5", RequestDirectives(max_stale=0)),
+    ("max-age=x", RequestDirectives(max_age=0)),
     ("min-fresh=3, min-fresh=7", RequestDirectives(min_fresh=7)),
     (
         "no-cache, no-store, only-if-cached, no-transform",

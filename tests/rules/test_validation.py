@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from httpcache.messages import ResponseHead
 from httpcache.rules.decisions import (
     AskAgain,
     Candidate,
@@ -13,8 +14,9 @@ from httpcache.rules.decisions import (
     Standing,
     UseFull,
 )
+from httpcache.rules.freshness import current_age
 from httpcache.rules.validation import conditions, decide_failure, decide_validation, freshen, freshen_by_head
-from tests.rules.things import NOW, POLICY, get, response, stored
+from tests.rules.things import NOW, POLICY, get, lines, response, stored
 
 LM = "Sun, 06 Nov 1994 08:49:37 GMT"
 ONE, TWO, WEAK = (
@@ -37,6 +39,80 @@ def judged(held, head, request=None):
     return decide_validation(request or get(), held, head, NOW, NOW, POLICY)
 
 
+DE, FR = get(Accept_Language="de"), get(Accept_Language="fr")
+GERMAN = stored(request=DE, Vary="Accept-Language", ETag='W/"1"', Last_Modified=LM, X="de")
+FRENCH = stored(request=FR, Vary="Accept-Language", ETag='W/"1"', Last_Modified=LM, X="fr", received=NOW - 50)
+OLD, NEW = stored(ETag='W/"1"', X="old"), stored(ETag='W/"1"', X="new", received=NOW - 50)
+QUOTELESS = stored(ETag="abc")
+
+
+@pytest.mark.requirement("9111§4.3.1 send-entity-tags")
+def test_what_is_no_validator_is_not_sent_beside_others_and_a_date_must_be_one():
+    assert dict(conditions([ONE, QUOTELESS])) == {"If-None-Match": '"1"'}
+    assert dict(conditions([QUOTELESS])) == {"If-None-Match": "abc"}
+    assert conditions([stored(Last_Modified="yesterday")]) == ()
+    assert dict(conditions([WEAK, ONE])) == {"If-None-Match": 'W/"1", "1"'}
+
+
+@pytest.mark.requirement("9111§4.3.4 weak-validator-names-the-most-recent-that-could-be-chosen")
+def test_a_weak_tag_or_a_date_names_only_what_this_request_could_have_chosen():
+    for fields in ({"ETag": 'W/"1"'}, {"Last_Modified": LM}):
+        outcome = judged((GERMAN, FRENCH), response(304, **fields), DE)
+        assert isinstance(outcome, Freshened)
+        assert [one.fields.get("x") for one in outcome.stored] == ["de"]
+    outcome = judged((OLD, NEW), response(304, ETag='W/"1"'))
+    assert isinstance(outcome, Freshened)
+    assert [one.fields.get("x") for one in outcome.stored] == ["new"]
+
+
+@pytest.mark.requirement("9111§4.3.4 all-with-the-same-strong-validator-are-updated")
+def test_a_strong_tag_names_every_response_that_has_it():
+    twin = stored(ETag='"2"', X="twin")
+    outcome = judged((TWO, twin, ONE), response(304, ETag='"2"', X_New="1"))
+    assert isinstance(outcome, Freshened)
+    assert [one.fields.get("x-new") for one in outcome.stored] == ["1", "1"]
+
+
+NOT_UPDATED = [
+    pytest.param({"Cache_Control": "private"}, id="private (§5.2.2.7)"),
+    pytest.param({"Cache_Control": "max-age=60, no-store"}, id="no-store (§5.2.2.5)"),
+    pytest.param({"CDN_Cache_Control": "no-store", "Cache_Control": "max-age=9"}, id="targeted no-store"),
+    pytest.param({"Vary": "*"}, id="Vary: * (§4.1)"),
+    pytest.param({"Vary": "Accept-Language"}, id="a Vary that the stored response was not selected by"),
+]
+
+
+@pytest.mark.requirement("9111§5.2.2.5 no-store-is-not-stored")
+@pytest.mark.requirement("9111§5.2.2.7 private-is-not-stored")
+@pytest.mark.parametrize("fields", NOT_UPDATED)
+def test_a_304_that_must_not_be_stored_updates_nothing(fields):
+    assert judged((ONE,), response(304, ETag='"1"', **fields)) == AskAgain()
+    assert freshen_by_head(ONE, response(200, ETag='"1"', **fields), NOW, NOW) is None
+
+
+def test_a_304_may_vary_by_less_than_the_stored_response():
+    both = stored(request=DE, Vary="Accept-Language, X-A", ETag='"1"')
+    assert isinstance(judged((both,), response(304, ETag='"1"', Vary="accept-language"), DE), Freshened)
+
+
+@pytest.mark.requirement("9110§6.6.1 time-of-receipt-stands-in-for-date")
+def test_a_304_without_a_date_is_as_young_as_its_receipt():
+    old = stored(ETag='"1"', Cache_Control="max-age=60", received=NOW - 900)
+    new = freshen(old, ResponseHead(304, lines(ETag='"1"')), NOW, NOW)
+    assert current_age(new, NOW) == 0
+    assert len(new.fields.all("date")) == 1
+
+
+def test_a_cookie_of_a_304_is_not_stored():
+    assert "set-cookie" not in freshen(ONE, response(304, Set_Cookie="a=b"), NOW, NOW).fields
+
+
+def test_fields_that_a_304_newly_reserves_are_dropped():
+    old = stored(ETag='"1"', X_User="1", X_Kept="2")
+    new = freshen(old, response(304, Cache_Control='max-age=9, private="x-user"'), NOW, NOW)
+    assert (new.fields.get("x-user"), new.fields.get("x-kept")) == (None, "2")
+
+
 IDENTIFIED = [
     ("a strong tag names its response", (ONE, TWO), {"ETag": '"2"'}, TWO),
     ("a weak tag names the one it matches", (WEAK, TWO), {"ETag": 'W/"1"'}, WEAK),
@@ -45,6 +121,9 @@ IDENTIFIED = [
     ("no validator where several were asked about", (ONE, TWO), {}, None),
     ("a strong tag that nothing has", (ONE, TWO), {"ETag": '"3"'}, None),
     ("a strong tag does not name a weak one", (WEAK,), {"ETag": '"1"'}, None),
+    ("a weak tag that nothing has", (ONE,), {"ETag": 'W/"3"', "Last_Modified": LM}, None),
+    ("a tag where nothing has one", (stored(Last_Modified=LM),), {"ETag": '"1"'}, None),
+    ("a tag without quotes where only one was asked about", (QUOTELESS,), {"ETag": "abc"}, QUOTELESS),
 ]
 
 
@@ -62,13 +141,17 @@ def test_which_response_a_304_updates(held, fields, named):
 
 
 @pytest.mark.requirement("9111§4.3.3 full-response-is-used")
+@pytest.mark.requirement("9111§4.3.3 other-5xx-are-passed-on")
 def test_a_full_response_is_used():
     assert judged((ONE,), response(200, ETag='"9"')) == UseFull()
     assert judged((ONE,), response(404)) == UseFull()
+    assert judged((ONE,), response(501)) == UseFull()
 
 
 @pytest.mark.requirement("9111§3.2 update-stored-fields")
-def test_freshening_replaces_fields_but_never_those_of_the_content():
+@pytest.mark.requirement("9111§3.2 content-length-is-never-updated")
+@pytest.mark.requirement("9111§4.3.4 identified-responses-are-updated")
+def test_freshening_replaces_fields_but_never_what_the_stored_content_depends_on():
     old = stored(
         ETag='"1"',
         X_Old="1",
@@ -97,7 +180,7 @@ def test_freshening_replaces_fields_but_never_those_of_the_content():
     assert (new.fields.get("x-old"), new.fields.get("x-new")) == ("1", "2")
     assert [new.fields.get(name) for name in ("content-length", "content-type", "content-encoding")] == [
         "10",
-        "a/b",
+        "c/d",
         "gzip",
     ]
     assert "age" not in new.fields
@@ -110,6 +193,9 @@ HEADS = [
     ("nothing is told", {"X": "1"}, "updated"),
     ("another length", {"Content_Length": "11"}, "invalid"),
     ("another tag", {"ETag": '"2"'}, "invalid"),
+    ("a weak tag for a strong one", {"ETag": 'W/"1"'}, "invalid"),
+    ("another date", {"Last_Modified": "Sun, 06 Nov 1994 08:49:38 GMT"}, "invalid"),
+    ("a length that is no number", {"Content_Length": "ten"}, "invalid"),
 ]
 
 
@@ -171,11 +257,65 @@ FAILURES = [
     ),
     ("invalidated may not", {"Cache_Control": "max-age=60, stale-if-error=999"}, {}, Standing.INVALID, False),
     ("unproven may not", {"Cache_Control": "max-age=60, stale-if-error=999"}, {}, Standing.UNPROVEN, False),
+    (
+        "soft-purged and fresh needs stale-if-error, too",
+        {"Cache_Control": "max-age=600"},
+        {},
+        Standing.SOFT,
+        False,
+    ),
+    (
+        "soft-purged is not for max-stale",
+        {"Cache_Control": "max-age=60"},
+        {"Cache_Control": "max-stale"},
+        Standing.SOFT,
+        False,
+    ),
+    ("fresh needs no permission", {"Cache_Control": "max-age=600"}, {}, Standing.GOOD, True),
+    (
+        "max-stale over",
+        {"Cache_Control": "max-age=60"},
+        {"Cache_Control": "max-stale=39"},
+        Standing.GOOD,
+        False,
+    ),
+    (
+        "proxy-revalidate forbids (§5.2.2.8)",
+        {"Cache_Control": "max-age=60, proxy-revalidate, stale-if-error=999"},
+        {},
+        Standing.GOOD,
+        False,
+    ),
+    (
+        "no-cache forbids (§5.2.2.4)",
+        {"Cache_Control": "max-age=600, no-cache, stale-if-error=999"},
+        {},
+        Standing.GOOD,
+        False,
+    ),
+    (
+        "private is for nobody (§5.2.2.7)",
+        {"Cache_Control": "max-age=600, private, stale-if-error=999"},
+        {},
+        Standing.GOOD,
+        False,
+    ),
+    (
+        "request no-cache",
+        {"Cache_Control": "max-age=60, stale-if-error=999"},
+        {"Cache_Control": "no-cache"},
+        Standing.GOOD,
+        False,
+    ),
+    ("a targeted window", {"CDN_Cache_Control": "max-age=60, stale-if-error=41"}, {}, Standing.GOOD, True),
     ("gone may not", {"Cache_Control": "max-age=60, stale-if-error=999"}, {}, Standing.GONE, False),
 ]
 
 
 @pytest.mark.requirement("9111§4.2.4 stale-only-when-permitted")
+@pytest.mark.requirement("9111§4.2.4 stale-never-when-prohibited")
+@pytest.mark.requirement("9111§5.2.2.2 must-revalidate-also-when-disconnected")
+@pytest.mark.requirement("5861§4 stale-if-error-within-its-window")
 @pytest.mark.parametrize(
     ("fields", "asked", "standing", "stale"), [c[1:] for c in FAILURES], ids=[c[0] for c in FAILURES]
 )
@@ -189,3 +329,11 @@ def test_a_5xx_while_validating_counts_as_a_failure(status):
     held = stored(Cache_Control="max-age=60, stale-if-error=999")
     assert isinstance(judged((held,), response(status)), ServeStale)
     assert judged((BARE,), response(status)) == PassFailure()
+    for standing in (Standing.INVALID, Standing.UNPROVEN, Standing.GONE):
+        assert (
+            decide_validation(get(), (held,), response(status), NOW, NOW, POLICY, standing) == PassFailure()
+        )
+
+
+def test_nothing_stored_stands_in_for_nothing():
+    assert decide_failure(get(), None, NOW, POLICY) == PassFailure()
