@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from httpcache.messages import Fields, RequestHead
 from httpcache.rules.cache_key import cache_key, normal_target, uri_of_url
 from httpcache.settings import SitePolicy, policy_for
 from tests.rules.things import POLICY, get
@@ -21,6 +22,16 @@ TARGETS = [
         "/x?a=1",
     ),
     ("sorted", SitePolicy(query_sorted=True), "/x?b=2&a=1", "/x?a=1&b=2"),
+    (
+        "allowed and then denied",
+        SitePolicy(query_only=("a*",), query_without=("ab",)),
+        "/x?ab=1&ac=2",
+        "/x?ac=2",
+    ),
+    ("names compare with case", SitePolicy(query_without=("A",)), "/x?a=1&A=2", "/x?a=1"),
+    ("one value sorted after another of its name", SitePolicy(query_sorted=True), "/x?a=2&a=1", "/x?a=1&a=2"),
+    ("an empty query is another target", POLICY, "/x?", "/x?"),
+    ("percent-encoding is left alone", POLICY, "/%7Ex", "/%7Ex"),
     ("nothing left", SitePolicy(query_without=("*",)), "/x?b=2", "/x"),
 ]
 
@@ -30,6 +41,38 @@ TARGETS = [
 )
 def test_the_query_is_treated_as_the_policy_says(policy, target, expected):
     assert normal_target(target, policy) == expected
+
+
+@pytest.mark.requirement("9111§4 target-uri-must-match")
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param(RequestHead("GET", "https", "site.example", "/a"), id="another scheme"),
+        pytest.param(RequestHead("GET", "http", "site.example:81", "/a"), id="another port"),
+        pytest.param(RequestHead("GET", "http", "other.example", "/a"), id="another host"),
+        pytest.param(RequestHead("GET", "http", "site.example", "/A"), id="another case of the path"),
+        pytest.param(RequestHead("GET", "http", "site.example", "/a?"), id="an empty query"),
+        pytest.param(RequestHead("GET", "http", "site.example", "/a/"), id="a slash more"),
+    ],
+)
+def test_another_target_has_another_key(other):
+    assert cache_key(other, POLICY).key != cache_key(get(), POLICY).key
+
+
+def test_a_cookie_cannot_pass_for_another():
+    policy = SitePolicy(cookies=("a", "b"))
+    keys = {
+        cache_key(get(Cookie=text), policy).key
+        for text in ("a=1; b=2", "a=1", "b=2", "a=1,b=2", "x=1", "a=2; b=1")
+    }
+    assert len(keys) == 6
+    assert cache_key(get(Cookie="b=2; z=9;a=1"), policy).key in keys
+
+
+@given(st.permutations([("A", "1"), ("B", "2"), ("Cookie", "lang=de"), ("Accept", "*/*")]))
+def test_the_key_does_not_change_with_the_order_of_fields(pairs):
+    request = RequestHead("GET", "http", "site.example", "/a", Fields(pairs))
+    assert cache_key(request, SitePolicy(cookies=("lang",))).key == "http://site.example/a\nlang=de"
 
 
 def test_scheme_and_host_are_part_of_the_key():
