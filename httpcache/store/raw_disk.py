@@ -64,14 +64,18 @@ class RawDisk(Disk):  # type: ignore[misc]
             path.parent.mkdir(mode=0o700, exist_ok=True)
             descriptor = os.open(path, flags, 0o600)
         try:
-            view = memoryview(value)
-            while view:
-                view = view[os.write(descriptor, view) :]
+            self._write_octets(descriptor, value)
         except OSError:
             path.unlink(missing_ok=True)
             raise
         finally:
             os.close(descriptor)
+
+    @staticmethod
+    def _write_octets(descriptor: int, value: bytes) -> None:
+        view = memoryview(value)
+        while view:
+            view = view[os.write(descriptor, view) :]
 
     def fetch(self, mode: int, filename: str | None, value: Any, read: bool) -> bytes:
         """The octets of a row."""

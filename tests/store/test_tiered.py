@@ -2,33 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sqlite3
-import threading
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from httpcache.messages import Form
-from httpcache.settings import StoreSettings
 from httpcache.store.raw_disk import NotOctets, RawDisk
 from httpcache.store.segments import SegmentLost
 from httpcache.store.tiered import TieredStore
+from tests.store.opening import SEGMENT, opened, settings, settled
 from tests.store.things import stored
-
-SEGMENT = 64 * 2**10
-
-
-def settings(ram: int = 2**22, disk: int = 2**24, **more) -> StoreSettings:
-    return StoreSettings(ram=ram, disk=disk, segment=SEGMENT, **more)
-
-
-async def opened(folder: Path, **more) -> TieredStore:
-    made = TieredStore(settings(**more), folder)
-    await made.start()
-    return made
 
 
 async def everything(store, one) -> bytes | None:
@@ -160,34 +145,11 @@ async def test_the_budget_of_the_disk_is_kept_and_what_is_read_stays(tmp_path):
         store.keep(one, {one.forms[0].body_id: body})
         store.disk.visit("http://a/7")
         if index % 20 == 0:
-            await asyncio.to_thread(written, store)
-    await asyncio.to_thread(written, store)
+            await settled(store)
+    await settled(store)
     assert store.disk.eviction.used <= budget * 1.05
     assert store.disk.get("http://a/7")
     assert store.disk.eviction.evicted > 100
-    await store.close()
-
-
-def written(store) -> None:
-    """Wait until everything added so far is on disk."""
-    done = threading.Event()
-    store.disk._writer.add([], after=done.set)
-    assert done.wait(20)
-
-
-async def test_a_disk_that_cannot_be_written_costs_only_later_hits(tmp_path, monkeypatch):
-    store = await opened(tmp_path, ram=2**16)
-
-    def full(*_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(RawDisk, "_write_file", full)
-    one = stored(body_id="h.1", length=SEGMENT)
-    store.keep(one, {"h.1": b"x" * SEGMENT})
-    await asyncio.to_thread(written, store)
-    assert store.counts.faults["write"] == 1
-    assert not await store.segments.write("h.2", 0, b"y" * SEGMENT)
-    assert store.look_deeper(one.key) in ((), (one,))
     await store.close()
 
 
@@ -205,7 +167,7 @@ async def test_orphans_of_a_killed_node_are_swept_and_the_rest_stays(tmp_path):
     second = TieredStore(settings(), tmp_path)
     second.disk._started += 60
     await second.start()
-    await asyncio.to_thread(written, second)
+    await settled(second)
     assert await second.segments.read(orphan, 0) is None
     assert not stray.exists()
     assert await everything(second, kept) == b"k" * SEGMENT
@@ -217,12 +179,12 @@ async def test_two_workers_share_what_either_writes(tmp_path):
     await other.start()
     first = stored(received=1000.0, body_id="h.1")
     one.keep(first, {"h.1": b"old"})
-    await asyncio.to_thread(written, one)
+    await settled(one)
     assert other.look_up(first.key) == (first,)
     assert other.body(first, first.forms[0]) == b"old"
     newer = stored(received=2000.0, body_id="h.2")
     one.keep(newer, {"h.2": b"new"})
-    await asyncio.to_thread(written, one)
+    await settled(one)
     assert other.look_up(first.key) == (first,)
     assert other.look_deeper(first.key) == (newer,)
     assert other.body(newer, newer.forms[0]) == b"new"
