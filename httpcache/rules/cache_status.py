@@ -10,44 +10,49 @@ import http_sf
 
 from httpcache.messages import Fields
 from httpcache.rules.decisions import Handling
+from httpcache.rules.structured import parse_names, printable, render_member, token_or_string
 
 NAME = "Cache-Status"
+
+LONGEST_KEY = 1024
+"""Characters of a cache key that are told; a target may be longer than clients accept in a field."""
 
 
 @lru_cache(8192)
 def render(node: str, handling: Handling) -> str:
-    """This tier's member: its name, and what happened to the request in it."""
-    parameters: dict[str, http_sf.Token | str | int | bool] = {}
+    """This tier's member: its name, and what happened to the request in it.
+
+    hit and fwd exclude each other (§2.2); fwd-status, stored and collapsed mean nothing without fwd (§2.3, §2.5,
+    §2.6), so they are left out of a hit.
+    """
+    parameters: dict[str, object] = {}
+    forwarded = handling.fwd is not None and not handling.hit
     if handling.hit:
         parameters["hit"] = True
     elif handling.fwd is not None:
         parameters["fwd"] = http_sf.Token(handling.fwd.value)
-    if handling.fwd_status is not None and not handling.hit:
+    if forwarded and handling.fwd_status is not None:
         parameters["fwd-status"] = handling.fwd_status
     if handling.ttl is not None:
         parameters["ttl"] = handling.ttl
-    if handling.stored:
+    if forwarded and handling.stored:
         parameters["stored"] = True
-    if handling.collapsed:
+    if forwarded and handling.collapsed:
         parameters["collapsed"] = True
-    if handling.key and (printable := _printable(handling.key)):
-        parameters["key"] = printable
+    if handling.key:
+        parameters["key"] = printable(handling.key[:LONGEST_KEY])
     if handling.detail:
-        parameters["detail"] = http_sf.Token(handling.detail)
-    return http_sf.ser([(http_sf.Token(node), parameters)])  # type: ignore[list-item]
-
-
-def _printable(text: str) -> str:
-    """A String may hold printable ASCII only (RFC 9651 §3.3.3)."""
-    return "".join(one if " " <= one <= "~" else "?" for one in text)
+        parameters["detail"] = token_or_string(handling.detail)
+    return render_member(node, parameters)
 
 
 def add_cache_status(fields: Fields, node: str, handling: Handling) -> Fields:
-    """The fields with this tier's member after those of the tiers nearer the origin; what is no list is dropped."""
+    """The fields with this tier's member after those of the tiers nearer the origin (§2).
+
+    What came is kept as it was spelt; a field that is no List of names would make ours unreadable, and is dropped.
+    """
     values = fields.all("cache-status")
-    kept = fields
-    if values and not _members(", ".join(values)):
-        kept = fields.without({"cache-status"})
+    kept = fields if not values or parse_names(", ".join(values)) else fields.without({"cache-status"})
     return kept.adding((NAME, render(node, handling)))
 
 
@@ -66,23 +71,10 @@ class Member:
 
 def parse(fields: Fields) -> list[Member]:
     """The members, nearest the origin first; none when the field is not valid."""
-    return _members(", ".join(fields.all("cache-status"))) or []
-
-
-def _members(value: str) -> list[Member] | None:
-    if not value.strip():
-        return []
-    try:
-        members = http_sf.parse(value.encode("utf-8", "surrogateescape"), tltype="list")
-    except (http_sf.StructuredFieldError, ValueError):
-        return None
-    if not isinstance(members, list):
-        return None
-    read = []
-    for one in members:
-        name, parameters = one if isinstance(one, tuple) else (one, {})
-        plain = {
-            key: str(item) if isinstance(item, http_sf.Token) else item for key, item in parameters.items()
-        }
-        read.append(Member(str(name), plain))
-    return read
+    return [
+        Member(
+            str(name),
+            {key: str(item) if isinstance(item, http_sf.Token) else item for key, item in said.items()},
+        )
+        for name, said in parse_names(", ".join(fields.all("cache-status"))) or ()
+    ]
