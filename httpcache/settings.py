@@ -126,8 +126,6 @@ class ServeSettings(_Group):
     """Longest wait for requests under way at SIGTERM or SIGINT, in seconds."""
     trusted_proxies: tuple[Network, ...] = ()
     """Addresses or networks whose X-Forwarded-For and X-Forwarded-Proto are believed, as in "10.0.0.0/8"."""
-    tags_to_clients: bool = False
-    """Whether Surrogate-Key, Cache-Tag and internal fields are sent on. The shield sends them to its edges."""
 
 
 class CodingSettings(_Group):

@@ -28,6 +28,8 @@ class Line:
     served: str
     fwd: str
     detail: str
+    end: str = ""
+    """Why the answer did not reach the client whole: "client-left", "broken-off"; empty when it did."""
 
 
 class AccessLog:

@@ -36,6 +36,7 @@ class OrderClaims(Rights, frozen=True, kw_only=True):
     exp: float
     jti: str
     sha256: str
+    nbf: float = 0.0
 
 
 class NodeClaims(msgspec.Struct, frozen=True):
@@ -49,6 +50,7 @@ class NodeClaims(msgspec.Struct, frozen=True):
     worker: int = 0
     workers: int = 1
     nonce: str = ""
+    nbf: float = 0.0
 
 
 def body_hash(body: bytes) -> str:
@@ -157,6 +159,8 @@ def _check(claims: OrderClaims | NodeClaims, body: bytes, audience: str, now: fl
         return _refused("audience-wrong", "`aud` does not name this service.")
     if not claims.iat <= now + CLOCK_SKEW:
         return _refused("issued-in-future", f"`iat` is more than {CLOCK_SKEW:g} seconds in the future.")
+    if not claims.nbf <= now + CLOCK_SKEW:
+        return _refused("not-valid-yet", f"`nbf` is more than {CLOCK_SKEW:g} seconds in the future.")
     if not claims.exp > now:
         return _refused("token-expired", "`exp` has passed.")
     if not claims.exp <= now + LONGEST_LIFE:

@@ -35,7 +35,14 @@ class Admin:
         app.router.add_get("/readyz", self._readyz)
         app.router.add_get("/metrics", self._metrics)
         api.add_routes(app, settings, folder, keeper)
-        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
+        self._runner = web.AppRunner(
+            app,
+            access_log=None,
+            max_line_size=32 * 2**10,
+            max_field_size=32 * 2**10,
+            handle_signals=False,
+            shutdown_timeout=1.0,
+        )
 
     async def start(self, sock: socket.socket) -> None:
         """Serve on a bound socket."""

@@ -21,6 +21,7 @@ from httpcache.rules.decisions import (
     NotStoredReason,
     PassFailure,
     ServeStale,
+    Standing,
     Store,
     UseFull,
     Validate,
@@ -53,6 +54,7 @@ class Asking:
             reply = await self._send(question, mark, question.validate)
             response_time = tier.now()
             if question.validate is not None:
+                standing = question.selected.standing if question.selected else Standing.GOOD
                 outcome = decide_validation(
                     question.head,
                     question.validate.stored,
@@ -60,6 +62,7 @@ class Asking:
                     request_time,
                     response_time,
                     question.policy,
+                    standing,
                 )
                 match outcome:
                     case Freshened(stored):
@@ -140,6 +143,8 @@ class Asking:
         tier, (mark, request_time, response_time) = self._tier, when
         decision = decide_storing(question.head, reply.head, response_time, question.policy)
         limit = tier.settings.store.largest
+        if tier.store.disk is None:
+            limit = min(limit, tier.store.ram.largest)
         if isinstance(decision, Store) and reply.length is not None and reply.length > limit:
             decision = DoNotStore(NotStoredReason.TOO_LARGE)
         if isinstance(decision, DoNotStore):

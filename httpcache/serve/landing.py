@@ -8,6 +8,7 @@ from httpcache.fetch.arriving import ArrivingBody
 from httpcache.fetch.failures import NextHopError
 from httpcache.fetch.next_hop import Reply
 from httpcache.messages import ResponseHead, StoredResponse
+from httpcache.rules.decisions import NotStoredReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,11 @@ class Passed:
 
     reply: Reply
     detail: str
+
+    @property
+    def is_of_response(self) -> bool:
+        """Whether it is the response that may not be stored, whoever asks; else only this request's was not."""
+        return self.detail not in (NotStoredReason.REQUEST_NO_STORE, NotStoredReason.AUTHORIZATION)
 
 
 @dataclass(frozen=True, slots=True)

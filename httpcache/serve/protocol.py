@@ -20,29 +20,31 @@ _KNOWN_TO_PARSER = frozenset(
 
 
 class Connection(RequestHandler):
-    """A connection whose first request has a method unknown to the fast parser gets the parser that takes any token."""
+    """A connection gets the parser that takes any token as a method once a request comes that needs it."""
 
-    __slots__ = ("_limits", "_looked")
+    __slots__ = ("_in_head", "_limits")
 
     def __init__(self, manager: web.Server, *, loop: Any, **limits: Any) -> None:
         super().__init__(manager, loop=loop, **limits)
         self._limits = {name: limits[name] for name in ("max_line_size", "max_field_size", "max_headers")}
-        self._looked = False
+        self._in_head = False
 
     def data_received(self, data: bytes) -> None:
-        """Feed the parser."""
-        if not self._looked:
-            self._looked = True
-            if data.lstrip(b"\r\n").split(b" ", 1)[0] not in _KNOWN_TO_PARSER and b" HTTP/1." in data:
-                self._parser = HttpRequestParserPy(
-                    self,
-                    self._loop,
-                    self._read_bufsize,
-                    **self._limits,
-                    payload_exception=RequestPayloadError,
-                    auto_decompress=False,
-                )
+        """Feed the parser; between two requests, look whether the next one's method is one it knows."""
+        is_idle = self._current_request is None and not self._messages
+        if is_idle and not self._in_head and _needs_other_parser(data):
+            self._parser = HttpRequestParserPy(
+                self,
+                self._loop,
+                self._read_bufsize,
+                **self._limits,
+                payload_exception=RequestPayloadError,
+                auto_decompress=False,
+            )
+        before = self._request_count
         super().data_received(data)
+        if is_idle:
+            self._in_head = self._request_count == before
 
     def handle_error(
         self,
@@ -63,6 +65,12 @@ class Connection(RequestHandler):
         response.headers["Server"] = "edgeward"
         response.force_close()
         return response
+
+
+def _needs_other_parser(data: bytes) -> bool:
+    """Whether a request begins with a token that is no method of the fast parser."""
+    method = data.lstrip(b"\r\n").split(b" ", 1)[0]
+    return method not in _KNOWN_TO_PARSER and b" HTTP/1." in data
 
 
 class ConnectionServer(web.Server):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
 
 from aiohttp import hdrs, web
 from aiohttp.http import HttpVersion10, HttpVersion11
@@ -13,12 +13,13 @@ from multidict import CIMultiDict
 from httpcache import clock
 from httpcache.fetch.failures import NextHopError
 from httpcache.messages import Fields, RequestHead, ResponseHead
-from httpcache.observe import access_log, metrics
+from httpcache.observe import access_log
 from httpcache.rules.decisions import Refusal
 from httpcache.rules.forwarding import without_hop_by_hop
 from httpcache.rules.request_target import Target, read_target
 from httpcache.serve.exchange import Answer, BrokenOff, Closeable, Incoming
 from httpcache.serve.protocol import ConnectionServer
+from httpcache.serve.telling import Delivery, Telling
 from httpcache.settings import ServeSettings
 
 Answering = Callable[[Incoming], Awaitable[Answer]]
@@ -64,8 +65,7 @@ class HttpServer:
         self._answer = answer
         self._refusal = refuse
         self._settings = settings
-        self._log = log
-        self._node = node
+        self._telling = Telling(log, node)
         self._trusts_all = trusts_all
         self._trusted = [ipaddress.ip_network(network, strict=False) for network in settings.trusted_proxies]
         self.web_server = ConnectionServer(
@@ -80,41 +80,34 @@ class HttpServer:
         )
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        started, began = clock.now(), clock.monotonic()
-        target = self._read(request)
-        client = request.remote or ""
+        began, delivery = clock.monotonic(), Delivery()
+        target, client = self._read(request), self._client(request)
         if isinstance(target, Refusal):
-            response, answer, sent = await self._refuse(request, target)
-            head = RequestHead(request.method, "http", "", request.raw_path)
+            head, answer = RequestHead(request.method, "http", "", request.raw_path), self._refusal(target)
         else:
-            head = RequestHead(
-                request.method, target.scheme, target.authority, target.target, _fields(request)
-            )
+            fields = _fields(request)
+            head = RequestHead(request.method, target.scheme, target.authority, target.target, fields)
             content = _Content(request, self._settings.request_body) if request.body_exists else None
             answer = await self._answer(Incoming(head, client, content, _interim_to(request)))
-            response, sent = await self._send(request, answer)
-        seconds = clock.monotonic() - began
-        served = answer.handling.served
-        metrics.REQUESTS.labels(served).inc()
-        metrics.RESPONSE_BYTES.labels(served).inc(sent)
-        metrics.LATENCY.labels(served).observe(seconds)
-        if self._log.is_on:
-            self._log.add(
-                access_log.Line(
-                    time=started,
-                    node=self._node,
-                    client=client,
-                    method=head.method,
-                    uri=head.uri,
-                    status=response.status,
-                    bytes=sent,
-                    seconds=round(seconds, 6),
-                    served=served,
-                    fwd=answer.handling.fwd or "",
-                    detail=answer.handling.detail,
-                )
-            )
-        return response
+        try:
+            return await self._send(request, answer, delivery, close=isinstance(target, Refusal))
+        except asyncio.CancelledError:
+            delivery.end = delivery.end or "client-left"
+            raise
+        finally:
+            self._telling.tell(head, client, began, answer.head.status, answer.handling, delivery)
+
+    def _client(self, request: web.BaseRequest) -> str:
+        """The client's address: the peer's, or what a trusted proxy in between says that it was."""
+        peer = request.remote or ""
+        told = request.headers.getall("X-Forwarded-For", [])
+        if self._trusts_all or not told or not self._is_trusted(peer):
+            return peer
+        nearest = told[-1].rpartition(",")[2].strip()
+        try:
+            return str(ipaddress.ip_address(nearest))
+        except ValueError:
+            return peer
 
     def _read(self, request: web.BaseRequest) -> Target | Refusal:
         message = request._message
@@ -147,45 +140,44 @@ class HttpServer:
         address = ipaddress.ip_address(peer.partition("%")[0])
         return any(address in network for network in self._trusted)
 
-    async def _refuse(
-        self, request: web.BaseRequest, refusal: Refusal
-    ) -> tuple[web.StreamResponse, Answer, int]:
-        answer = self._refusal(refusal)
-        response, sent = await self._send(request, answer, close=True)
-        return response, answer, sent
-
     async def _send(
-        self, request: web.BaseRequest, answer: Answer, *, close: bool = False
-    ) -> tuple[web.StreamResponse, int]:
+        self, request: web.BaseRequest, answer: Answer, delivery: Delivery, *, close: bool
+    ) -> web.StreamResponse:
         head = answer.head
         response = _Plain(
             status=head.status, reason=head.reason or None, headers=CIMultiDict(head.fields.lines)
         )
         if close:
             response.force_close()
-        sent = 0
         try:
             await response.prepare(request)
-            bodiless = request.method == "HEAD" or head.status in (204, 304)
-            if not bodiless and isinstance(answer.body, bytes):
-                if answer.body:
-                    await response.write(answer.body)
-                sent = len(answer.body)
-            elif not bodiless and not isinstance(answer.body, bytes):
-                async for data in answer.body:
-                    await response.write(data)
-                    sent += len(data)
+            if request.method != "HEAD" and head.status not in (204, 304):
+                await _send_body(response, answer.body, delivery)
             await response.write_eof()
         except (BrokenOff, NextHopError):
             # The head is out: only an end before its time tells the client that octets are missing (RFC 9112 §8).
+            delivery.end = "broken-off"
             if request.transport is not None:
                 request.transport.abort()
         except ConnectionError:
-            pass  # the client has gone; what it asked for goes on arriving for others
+            delivery.end = "client-left"  # what it asked for goes on arriving for others
         finally:
             if isinstance(answer.body, Closeable):
                 await asyncio.shield(answer.body.aclose())
-        return response, sent
+        return response
+
+
+async def _send_body(
+    response: web.StreamResponse, body: bytes | AsyncIterable[bytes], delivery: Delivery
+) -> None:
+    if isinstance(body, bytes):
+        if body:
+            await response.write(body)
+        delivery.sent = len(body)
+        return
+    async for data in body:
+        await response.write(data)
+        delivery.sent += len(data)
 
 
 def _fields(request: web.BaseRequest) -> Fields:

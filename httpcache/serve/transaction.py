@@ -146,9 +146,12 @@ class Transactions:
             case Stored() as landed:
                 return self._landed(question, landed, flight_key, joined)
             case Passed() as landed:
-                self._asking.keep_apart(question.key.key)
+                if joined.led and landed.is_of_response:
+                    self._asking.keep_apart(question.key.key)
                 if joined.led:
                     return self._passing.pass_on(question, landed)
+                if not landed.is_of_response:
+                    return frozenset()  # the leader's own wish: those who waited wait for another
             case Failed() as landed:
                 return self._failed(question, landed)
             case None:

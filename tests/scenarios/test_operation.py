@@ -164,3 +164,65 @@ async def test_a_stored_body_that_was_damaged_is_fetched_anew(world):
     assert ";hit" not in got.cache_status[-1]
     assert (await world.get("/a")).body == body
     assert len(world.origin.seen("/a")) == 2
+
+
+async def test_every_request_is_logged_once_however_it_ended(worlds, tmp_path):
+    path = tmp_path / "access.log"
+    async with worlds(observe={"access_log": str(path)}, tiers=1) as world:
+        world.origin.answers("/plain", b"12345", Cache_Control="no-store")
+        world.origin.answers("/cut", b"x" * 50_000, cut=10_000)
+        gate = asyncio.Event()
+        world.origin.answers("/slow", b"1" * 1000 + b"2" * 1000, body_gate=gate, Cache_Control="max-age=60")
+        for _ in range(20):
+            async with aiohttp.ClientSession() as short, short.get(f"{world.edges[0].url}/plain") as response:
+                await response.read()
+        with pytest.raises(aiohttp.ClientError):
+            await world.get("/cut")
+        leaving = asyncio.create_task(world.get("/slow"))
+        await world.origin.has_seen("/slow", 1)
+        await asyncio.sleep(0.05)
+        leaving.cancel()
+        async with asyncio.timeout(5):
+            while True:
+                world.edges[0].worker.log.flush()
+                lines = [json.loads(line) for line in path.read_text().splitlines()]
+                if len(lines) >= 22:
+                    break
+                await asyncio.sleep(0.01)
+        gate.set()
+    ends = sorted((line["uri"].rpartition("/")[2], line["end"]) for line in lines if line["end"])
+    assert ends == [("cut", "broken-off"), ("slow", "client-left")]
+    assert len(lines) == 22
+
+
+async def test_one_clients_wish_does_not_make_a_key_uncacheable_for_the_rest(world):
+    world.origin.answers("/a", b"x", Cache_Control="max-age=600")
+    await world.get("/a", Cache_Control="no-store")
+    await world.get("/a", Authorization="me")
+    await world.get("/a")
+    assert ";hit" in (await world.get("/a")).cache_status[-1]
+
+
+async def test_a_failing_origin_is_asked_once_for_each_request(worlds):
+    async with worlds(tiers=1) as world:
+        world.origin.answers("/a", b"x", Cache_Control="max-age=600, stale-if-error=600", ETag='"1"')
+        await world.get("/a")
+        world.origin.answers("/a", b"done")
+        await world.ask(world.edges[0], "/a", method="POST", body=b"x")
+        world.origin.answers("/a", b"broken", status=503)
+        assert (await world.get("/a")).status == 503
+        assert len(world.origin.seen("/a", "GET")) == 2
+
+
+async def test_an_unknown_method_is_forwarded_on_a_connection_that_was_used_before(world):
+    world.origin.answers("/a", b"ok")
+    for method in ("GET", "BREW", "POST", "STIR", "GET"):
+        assert (await world.ask(world.edges[0], "/a", method=method)).body == b"ok"
+    assert [one.method for one in world.origin.requests] == ["GET", "BREW", "POST", "STIR", "GET"]
+
+
+async def test_the_address_that_a_trusted_proxy_tells_is_believed_and_no_other(worlds):
+    async with worlds(serve={"trusted_proxies": ["127.0.0.1"], "drain": 2}) as world:
+        world.origin.answers("/a", b"ok")
+        await world.get("/a", X_Forwarded_For="6.6.6.6, 203.0.113.7")
+        assert world.origin.requests[0].get("X-Forwarded-For") == "203.0.113.7"
