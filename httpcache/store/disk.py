@@ -87,7 +87,11 @@ class DiskStore:
 
     async def write(self, body_id: str, index: int, data: bytes) -> bool:
         """Keep a segment of an arriving body: True once it stands on disk."""
+        self._hold(body_id)
         return await self._writer.written([_segment(body_id, index, data)])
+
+    def _hold(self, body_id: str) -> None:
+        self.eviction.hold(f"{body_id.partition('.')[0]}.h")
 
     async def read(self, body_id: str, index: int) -> bytes | None:
         """A segment, read in a thread; None when it is missing or bad."""
@@ -101,7 +105,7 @@ class DiskStore:
         if content is None:
             self._counts.fault("segment")
         else:
-            self.eviction.visit(f"{body_id.partition('.')[0]}.h")
+            self._hold(body_id)
         return content
 
     def discard(self, body_id: str) -> None:

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from httpcache.clock import monotonic
 from httpcache.store.database import Database
 from httpcache.store.shared_table import shared_memory, slot_of
 
 SLOTS = 2**20
+TICK = 8.0
+"""Resolution of when a body was last read or written, in seconds."""
+
+HELD = 3
+"""Ticks for which a body that was read or written stays: a slow client must be able to ask for its next segment."""
+
 LOOK = 256
 """Records looked at in one query, and removed in one transaction, at the most."""
 
@@ -23,6 +30,7 @@ class Eviction:
         self.evicted = 0
         self._database = database
         self._visited = shared_memory(table, SLOTS)
+        self._held = shared_memory(table.with_name("held"), SLOTS)
         self._hand = 0
         self.used = 0
         self.measure()
@@ -30,6 +38,16 @@ class Eviction:
     def visit(self, name: str) -> None:
         """Note that a record was read: it stays for another round."""
         self._visited[slot_of(name, SLOTS)] = 1
+
+    def hold(self, name: str) -> None:
+        """Note that a body of a record is being read or written now: it stays until that is some while ago."""
+        slot = slot_of(name, SLOTS)
+        self._visited[slot] = 1
+        self._held[slot] = _tick()
+
+    def _is_held(self, slot: int) -> bool:
+        held = self._held[slot]
+        return held > 0 and (_tick() - held) % 255 <= HELD
 
     def measure(self) -> int:
         """Bytes in use by all workers together."""
@@ -60,9 +78,16 @@ class Eviction:
                 break
             self._hand = row
             slot = slot_of(name, SLOTS)
+            if self._is_held(slot):
+                continue
             if self._visited[slot]:
                 self._visited[slot] = 0
                 continue
             victims.append(name.partition(".")[0])
             excess -= self._database.size_under(victims[-1])
         return victims
+
+
+def _tick() -> int:
+    """A time that all workers share, as 1 to 255; 0 is never."""
+    return int(monotonic() / TICK) % 255 + 1

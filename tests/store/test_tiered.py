@@ -153,27 +153,6 @@ async def test_the_budget_of_the_disk_is_kept_and_what_is_read_stays(tmp_path):
     await store.close()
 
 
-async def test_orphans_of_a_killed_node_are_swept_and_the_rest_stays(tmp_path):
-    first = await opened(tmp_path)
-    kept = stored(body_id=first.new_body_id("http://a/x"), length=SEGMENT)
-    first.keep(kept, {kept.forms[0].body_id: b"k" * SEGMENT})
-    orphan = first.new_body_id("http://a/gone")
-    await first.segments.write(orphan, 0, b"o" * SEGMENT)
-    await first.close()
-    stray = tmp_path / "store" / "ab" / "stray.val"
-    stray.parent.mkdir(exist_ok=True)
-    stray.write_bytes(b"?")
-    os.utime(stray, (1, 1))
-    second = TieredStore(settings(), tmp_path)
-    second.disk._started += 60
-    await second.start()
-    await settled(second)
-    assert await second.segments.read(orphan, 0) is None
-    assert not stray.exists()
-    assert await everything(second, kept) == b"k" * SEGMENT
-    await second.close()
-
-
 async def test_two_workers_share_what_either_writes(tmp_path):
     one, other = await opened(tmp_path), TieredStore(settings(), tmp_path, evicts=False)
     await other.start()
@@ -192,6 +171,50 @@ async def test_two_workers_share_what_either_writes(tmp_path):
     await other.close()
 
 
+async def test_what_ram_has_of_later_is_not_replaced_by_what_another_worker_writes(tmp_path):
+    one, other = await opened(tmp_path), await opened(tmp_path, evicts=False)
+    newer, older = stored(received=2000.0, body_id="h.2"), stored(received=1000.0, body_id="h.1")
+    one.keep(newer, {"h.2": b"new"})
+    await settled(one)
+    other.disk.put(older.key, (older,), ())
+    await settled(other)
+    assert one.look_deeper(newer.key) == (newer,)
+    await one.close()
+    await other.close()
+
+
+async def test_variants_that_several_workers_keep_do_not_push_each_other_out(tmp_path):
+    one, other = await opened(tmp_path), await opened(tmp_path, evicts=False)
+    first = stored(variant="de", body_id="h.1")
+    one.keep(first, {"h.1": b"de"})
+    await settled(one)
+    second = stored(variant="fr", body_id="h.2")
+    other.keep(second, {"h.2": b"fr"})
+    await settled(other)
+    again = stored(variant="de", body_id="h.3", received=2000.0)
+    one.keep(again, {"h.3": b"DE"})
+    await settled(one)
+    assert set(one.look_deeper(first.key)) == {again, second}
+    assert await everything(one, second) == b"fr"
+    await one.close()
+    await other.close()
+
+
+async def test_a_lost_body_takes_only_its_own_response_along(store):
+    one, newer = stored(body_id="h.1", length=SEGMENT), stored(received=2000.0, body_id="h.2")
+    store.keep(newer, {"h.2": b"abc"})
+    with pytest.raises(SegmentLost):
+        _ = [data async for data in store.read(one, one.forms[0], 0, SEGMENT)]
+    assert store.look_up(one.key) == (newer,)
+
+
+async def test_keeping_counts_neither_as_a_hit_nor_as_a_miss(store):
+    store.keep(stored(), {"b.1": b"abc"})
+    store.keep(stored(), {"b.1": b"abc"})
+    store.forget(stored().key)
+    assert (store.counts.ram_hits, store.counts.disk_hits, store.counts.misses) == (0, 0, 0)
+
+
 async def test_a_form_made_later_stands_beside_the_first(store):
     one = stored()
     store.keep(one, {"b.1": b"abc"})
@@ -200,3 +223,22 @@ async def test_a_form_made_later_stands_beside_the_first(store):
     (found,) = store.look_up(one.key)
     assert store.body(found, coded) == b"zz"
     assert store.body(found, found.forms[0]) == b"abc"
+
+
+async def test_a_body_that_is_being_read_is_not_evicted_under_its_reader(tmp_path):
+    store = await opened(tmp_path, ram=2**17, disk=8 * 2**20)
+    body = os.urandom(2**20)
+    first = stored("http://a/0", store.new_body_id("http://a/0"), len(body))
+    store.keep(first, {first.forms[0].body_id: body})
+    await settled(store)
+    reading = store.read(first, first.forms[0], 0, len(body))
+    got = await anext(reading)
+    for index in range(1, 40):
+        one = stored(f"http://a/{index}", store.new_body_id(f"http://a/{index}"), len(body))
+        store.keep(one, {one.forms[0].body_id: body})
+        await settled(store)
+    assert store.disk.eviction.evicted > 10
+    async for data in reading:
+        got += data
+    assert got == body
+    await store.close()
