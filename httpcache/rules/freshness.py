@@ -56,9 +56,18 @@ def current_age(stored: StoredResponse, now: float) -> float:
     return min(corrected_initial_age + resident_time, GREATEST)  # RFC 9111 §1.2.2: others overflow, we do not
 
 
-def freshness_lifetime(status: int, fields: Fields, response_time: float, policy: SitePolicy) -> Lifetime:
-    """How long a response is fresh (RFC 9111 §4.2.1), within what the operator's policy allows."""
-    effective = effective_directives(fields)
+def freshness_lifetime(
+    status: int,
+    fields: Fields,
+    response_time: float,
+    policy: SitePolicy,
+    effective: Effective | None = None,
+) -> Lifetime:
+    """How long a response is fresh (RFC 9111 §4.2.1), within what the operator's policy allows.
+
+    `effective` is what effective_directives says of `fields`, where that is known already.
+    """
+    effective = effective or effective_directives(fields)
     lifetime = _explicit(effective, fields, response_time)
     if lifetime is None:
         lifetime = _implicit(status, effective, fields, response_time, policy)
@@ -102,9 +111,9 @@ def _implicit(
     return Lifetime(min(max(0.0, since * HEURISTIC_SHARE), HEURISTIC_MOST), "heuristic")
 
 
-def lifetime_of(stored: StoredResponse, policy: SitePolicy) -> Lifetime:
+def lifetime_of(stored: StoredResponse, policy: SitePolicy, effective: Effective | None = None) -> Lifetime:
     """The freshness lifetime of a stored response."""
-    return freshness_lifetime(stored.status, stored.fields, stored.response_time, policy)
+    return freshness_lifetime(stored.status, stored.fields, stored.response_time, policy, effective)
 
 
 def time_to_live(stored: StoredResponse, now: float, policy: SitePolicy) -> float:

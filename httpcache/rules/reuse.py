@@ -59,7 +59,8 @@ def _decide(
     if not selected:
         return Forward(ForwardReason.VARY_MISS)
     first, stored = selected[0], selected[0].stored
-    response = effective_directives(stored.fields).directives
+    effective = effective_directives(stored.fields)
+    response = effective.directives
     if storing_is_prohibited(response):
         # Freshening can make it so (a 304 or HEAD that says private). It is for nobody, whatever a validation says.
         return Forward(ForwardReason.MISS, "private" if response.private else "no-store")
@@ -70,7 +71,7 @@ def _decide(
         return Validate(validated, ForwardReason.STALE, first.standing.value)
     if response.no_cache:
         return Validate(validated, ForwardReason.STALE, "no-cache")
-    lifetime, age = lifetime_of(stored, policy), current_age(stored, now)
+    lifetime, age = lifetime_of(stored, policy, effective), current_age(stored, now)
     left = lifetime.seconds - age
     if directives.no_cache:
         return Validate(validated, ForwardReason.REQUEST if left > 0 else ForwardReason.STALE, "no-cache")

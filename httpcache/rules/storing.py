@@ -122,7 +122,7 @@ def _refused_for_use(
         return None
     if directives.no_cache:
         return NotStoredReason.NO_FRESHNESS_NOR_VALIDATOR  # fresh or not, it would be validated every time
-    if freshness_lifetime(response.status, fields, response_time, policy).seconds > 0:
+    if freshness_lifetime(response.status, fields, response_time, policy, effective).seconds > 0:
         return None
     has_window = bool(directives.stale_while_revalidate or directives.stale_if_error)
     if has_window and not stale_is_prohibited(directives):

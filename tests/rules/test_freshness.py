@@ -71,6 +71,7 @@ LIFETIMES = [
     ("an empty targeted field is ignored", {"Cache_Control": "max-age=60", "CDN_Cache_Control": ""}, (60, "max-age")),
     ("Expires is ignored beside a targeted field", {"Expires": AGO, "CDN_Cache_Control": "must-revalidate"}, (0, "none")),
     ("ours comes before CDN-Cache-Control", {"Edgeward_Cache_Control": "max-age=3", "CDN_Cache_Control": "max-age=9"}, (3, "edgeward-cache-control-max-age")),
+    ("Surrogate-Control with content and a target", {"Surrogate_Control": "content=\"ESI/1.0, x\", max-age=7;edge"}, (7, "surrogate-control-max-age")),
     ("Surrogate-Control is understood", {"Surrogate_Control": "max-age=7+30", "Cache_Control": "max-age=1"}, (7, "surrogate-control-max-age")),
 ]  # fmt: skip
 
