@@ -17,6 +17,11 @@ class Precondition(Enum):
     FAILED = "failed"
 
 
+def is_for_origin(request: RequestHead) -> bool:
+    """Whether a condition is for the origin alone: no cache evaluates it, so the request is forwarded (9111 §4.3.2)."""
+    return "if-match" in request.fields or "if-unmodified-since" in request.fields
+
+
 def decide_precondition(request: RequestHead, head: ResponseHead, now: float) -> Precondition:
     """Evaluate in the order of RFC 9110 §13.2.2 against the selected form's head; `now` is Unix seconds.
 

@@ -12,8 +12,10 @@ from httpcache.rules.fields import parse_entity_tag
 MOST_RANGES = 32
 """Ranges in one request; with more the field is ignored (RFC 9110 §14.2)."""
 
-_SPECS = re.compile(r"bytes\s*=\s*(.+)", re.IGNORECASE | re.ASCII)
-_SPEC = re.compile(r"(\d{0,18})\s*-\s*(\d{0,18})", re.ASCII)
+_BYTES = re.compile(r"bytes=(.*)", re.IGNORECASE | re.DOTALL)
+_SPEC = re.compile(r"(\d*)-(\d*)", re.ASCII)
+_FARTHEST = 10**18
+"""What a position of more digits counts as: beyond any body, and no overflow (RFC 9110 §14.1.2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +39,15 @@ RangeDecision = Ranges | Whole | Unsatisfiable
 
 
 def decide_range(request: RequestHead, head: ResponseHead, length: int | None, now: float) -> RangeDecision:
-    """What of a representation of `length` bytes is asked for; `head` is the selected form's."""
+    """What of a representation of `length` bytes is asked for; `head` is the selected form's, `now` Unix seconds.
+
+    A Range counts with GET alone, where the answer would be a 200 (§14.2). It is ignored where it is of another unit
+    or not valid, where it asks for too many ranges (§17.15), and where there are no octets to choose from.
+    """
     value = request.fields.get("range")
-    if value is None or request.method != "GET" or head.status != 200 or length is None:
+    if value is None or request.method != "GET" or head.status != 200 or not length:
         return Whole()
-    match = _SPECS.fullmatch(value.strip())
+    match = _BYTES.fullmatch(value.strip(" \t"))
     if match is None or not _if_range_holds(request, head, now):
         return Whole()
     spans = _spans(match[1], length)
@@ -56,27 +62,30 @@ def decide_range(request: RequestHead, head: ResponseHead, length: int | None, n
 
 
 def _spans(text: str, length: int) -> list[Span] | None:
-    """The satisfiable spans; None when the field is not valid or asks for too many."""
-    specs = [one.strip() for one in text.split(",") if one.strip()]
+    """The satisfiable spans, cut to the length; None when a range is not valid or there are too many."""
+    specs = [one for part in text.split(",") if (one := part.strip(" \t"))]
     if not specs or len(specs) > 4 * MOST_RANGES:
         return None
     spans: list[Span] = []
     for spec in specs:
         match = _SPEC.fullmatch(spec)
-        if match is None or not (match[1] or match[2]):
+        if match is None or spec == "-":
             return None
         if not match[1]:
-            suffix = int(match[2])
-            span = (max(0, length - suffix), length)
+            span = (max(0, length - _position(match[2])), length)
         else:
-            first = int(match[1])
-            last = int(match[2]) if match[2] else length - 1
-            if match[2] and last < first:
+            first, last = _position(match[1]), _position(match[2]) if match[2] else _FARTHEST
+            if last < first:
                 return None
             span = (first, min(last + 1, length))
         if span[0] < span[1]:
             spans.append(span)
     return spans
+
+
+def _position(digits: str) -> int:
+    digits = digits.lstrip("0")
+    return int(digits or "0") if len(digits) <= 18 else _FARTHEST
 
 
 def _without_overlaps(spans: list[Span]) -> tuple[Span, ...]:
@@ -122,12 +131,13 @@ class Part:
 def multipart(
     spans: tuple[Span, ...], length: int, content_type: str | None, boundary: str
 ) -> tuple[tuple[Part, ...], int]:
-    """The parts of a multipart/byteranges content and its whole length in bytes (RFC 9110 §14.6)."""
+    """The parts of a multipart/byteranges content and its whole length in bytes (RFC 9110 §14.6).
+
+    Each part tells its own Content-Range, and the Content-Type that a 200 would have had (§15.3.7.2).
+    """
     kind = f"Content-Type: {content_type}\r\n" if content_type else ""
-    parts = [
-        Part(f"\r\n--{boundary}\r\n{kind}Content-Range: {content_range(span, length)}\r\n\r\n".encode(), span)
-        for span in spans
-    ]
+    before = f"\r\n--{boundary}\r\n{kind}Content-Range: ".encode("utf-8", "surrogateescape")
+    parts = [Part(before + f"{content_range(span, length)}\r\n\r\n".encode(), span) for span in spans]
     parts.append(Part(f"\r\n--{boundary}--\r\n".encode(), None))
     octets = sum(len(part.before) for part in parts) + sum(end - first for first, end in spans)
     return tuple(parts), octets
