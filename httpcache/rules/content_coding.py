@@ -9,22 +9,37 @@ from functools import lru_cache
 from httpcache.messages import Fields, ResponseHead, StoredResponse
 from httpcache.rules.cache_control import response_directives
 from httpcache.rules.fields import parse_entity_tag, parse_quality_list, split_list
+from httpcache.rules.targeted import effective_directives
 from httpcache.settings import CodingSettings
 
 _ALIASES = {"x-gzip": "gzip"}
+_LEAST = 0.0005
+"""The weight of identity where a list does not name it: acceptable, after all that is named (least there: 0.001)."""
+
+OF_ONE_FORM = frozenset(
+    ("content-length", "content-encoding", "accept-ranges", "content-md5", "digest", "content-digest", "repr-digest")
+)  # fmt: skip
+"""Fields that tell of the octets of one form, and are false of another (RFC 9110 §8, RFC 9530)."""
 
 
 @lru_cache(4096)
 def weight(accept_encoding: str | None, coding: str) -> float:
-    """The weight of a coding ("identity" is none) in Accept-Encoding, 0 when it is not acceptable (§12.5.3)."""
+    """The weight of a coding ("identity" is none) in Accept-Encoding, 0 when it is not acceptable (§12.5.3).
+
+    Without the field any coding would be acceptable; identity is what such a client surely reads.
+    """
     if accept_encoding is None:
         return 1.0 if coding == "identity" else 0.0
-    weights = {_ALIASES.get(name, name): q for name, q in parse_quality_list(accept_encoding)}
+    weights: dict[str, float] = {}
+    for name, q in parse_quality_list(accept_encoding):
+        weights.setdefault(_ALIASES.get(name, name), q)
     if coding in weights:
         return weights[coding]
     if "*" in weights:
         return weights["*"]
-    return 1.0 if coding == "identity" else 0.0
+    if coding != "identity":
+        return 0.0
+    return _LEAST if weights else 1.0
 
 
 def choose_coding(accept_encoding: str | None, available: Sequence[str]) -> str:
@@ -40,40 +55,66 @@ def choose_coding(accept_encoding: str | None, available: Sequence[str]) -> str:
     return best if best_weight >= weight(accept_encoding, "identity") else ""
 
 
+def wanted_coding(accept_encoding: str | None, settings: CodingSettings) -> str:
+    """The coding made here that a client would get if every one of them were there, "" for none."""
+    return choose_coding(accept_encoding, settings.codings)
+
+
 def may_code(stored: StoredResponse, settings: CodingSettings) -> bool:
-    """Whether coded forms of a stored response may be made and are worth it."""
-    fields, form = stored.fields, stored.forms[0] if stored.forms else None
-    if stored.status != 200 or form is None or form.length is None or not settings.codings:
+    """Whether coded forms of a stored response may be made and are worth it: it must be a 200 that is held whole."""
+    return has_codings(stored, settings) and stored.forms[0].is_complete
+
+
+def has_codings(stored: StoredResponse, settings: CodingSettings) -> bool:
+    """Whether clients get forms of different codings of a response, once it is held whole and they are made.
+
+    So its Vary must name Accept-Encoding from the first answer on, also while its length is not yet known.
+    """
+    if stored.status != 200 or not stored.forms or not is_codable(stored.fields, settings):
         return False
-    return settings.smallest <= form.length <= settings.largest and is_codable(fields, settings)
+    length = stored.forms[0].length
+    return length is None or settings.smallest <= length <= settings.largest or len(stored.forms) > 1
 
 
 def is_codable(fields: Fields, settings: CodingSettings) -> bool:
-    """Whether content with these fields is of a type that is coded, is not coded yet, and may be transformed."""
+    """Whether content with these fields is of a type that is coded, is not coded yet, and may be transformed.
+
+    no-transform (RFC 9110 §7.7) holds in Cache-Control, which speaks to all, and in a targeted field, to us.
+    """
     if "content-encoding" in fields or "content-range" in fields or not settings.codings:
         return False
     if response_directives(fields.get("cache-control") or "").no_transform:
         return False
+    if effective_directives(fields).directives.no_transform:
+        return False
     media_type = (fields.get("content-type") or "").partition(";")[0].strip().lower()
-    return bool(media_type) and any(_pattern(one).fullmatch(media_type) for one in settings.types)
+    return bool(media_type) and _is_of_type(media_type, settings.types)
 
 
 def coding_to_make(accept_encoding: str | None, stored: StoredResponse, settings: CodingSettings) -> str:
     """The coding this client would get if it were made, "" when there is none to make."""
     if not may_code(stored, settings):
         return ""
-    wanted = choose_coding(accept_encoding, settings.codings)
+    wanted = wanted_coding(accept_encoding, settings)
     return wanted if wanted and stored.form(wanted) is None else ""
+
+
+@lru_cache(1024)
+def _is_of_type(media_type: str, types: tuple[str, ...]) -> bool:
+    return any(_pattern(one).fullmatch(media_type) for one in types)
 
 
 @lru_cache(256)
 def _pattern(text: str) -> re.Pattern[str]:
-    return re.compile(".*".join(map(re.escape, text.lower().split("*"))))
+    return re.compile(r"[^\s,;]*".join(map(re.escape, text.lower().split("*"))))
 
 
 def coded_head(head: ResponseHead, coding: str) -> ResponseHead:
-    """The head of a coded form: its own entity tag, Content-Encoding, and Vary (RFC 9110 §8.8.3.3)."""
-    fields = head.fields.without({"content-length", "content-encoding", "accept-ranges"})
+    """The head of a coded form: its own entity tag, Content-Encoding, and Vary (RFC 9110 §8.8.3.3).
+
+    A weak tag stays weak; a text that is no tag goes, for it would be told of two forms. No Content-Length yet.
+    """
+    fields = head.fields.without(OF_ONE_FORM)
     tag = parse_entity_tag(fields.get("etag"))
     if tag is not None:
         mark = "W/" if tag.weak else ""
