@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 
 from httpcache.messages import Fields, Line, RequestHead
 from httpcache.rules.decisions import Refusal
 from httpcache.rules.fields import split_list
+from httpcache.rules.vary import normal_value
 
 HOP_BY_HOP = frozenset(
     (
         "connection",
+        "http2-settings",
         "keep-alive",
         "proxy-authenticate",
         "proxy-authentication-info",
@@ -22,33 +25,54 @@ HOP_BY_HOP = frozenset(
         "upgrade",
     )
 )
-"""Fields for one connection only (RFC 9110 §7.6.1), never forwarded and never stored."""
+"""Fields for one connection only (RFC 9110 §7.6.1), never forwarded and never stored.
+
+TE goes whole, "trailers" too: it would promise to pass trailer fields on (§6.5.1), and next_hop drops them.
+"""
 
 UNTRUSTED = frozenset(
     (
+        "client-ip",
         "forwarded",
+        "front-end-https",
+        "proxy",
+        "true-client-ip",
+        "x-client-ip",
+        "x-cluster-client-ip",
+        "x-forwarded",
+        "x-forwarded-by",
         "x-forwarded-for",
         "x-forwarded-host",
+        "x-forwarded-path",
         "x-forwarded-port",
+        "x-forwarded-prefix",
         "x-forwarded-proto",
+        "x-forwarded-protocol",
         "x-forwarded-scheme",
         "x-forwarded-server",
-        "x-forwarded-prefix",
+        "x-forwarded-ssl",
+        "x-forwarded-uri",
+        "x-host",
+        "x-http-host-override",
+        "x-http-method",
         "x-http-method-override",
         "x-method-override",
-        "x-http-method",
         "x-original-host",
+        "x-original-uri",
         "x-original-url",
-        "x-host",
-        "x-rewrite-url",
         "x-real-ip",
-        "edgeward-purge-mark",
+        "x-rewrite-uri",
+        "x-rewrite-url",
+        "x-url-scheme",
     )
 )
-"""Fields by which a client could name another host, path, method or address than its own."""
+"""Fields by which a client could name another host, path, method, proxy or address than its own.
 
-INTERNAL = frozenset(("surrogate-key", "cache-tag", "surrogate-control", "edgeward-cache-control"))
-"""Fields of a response that are for our tiers; they never leave the edge."""
+An underscore counts as a hyphen: many origins cannot tell the two apart.
+"""
+
+INTERNAL = frozenset(("surrogate-key", "cache-tag", "surrogate-control"))
+"""Fields of a response that are for our tiers, beside those named Edgeward-…; they never leave the edge."""
 
 CONDITIONAL = frozenset(
     ("if-match", "if-none-match", "if-modified-since", "if-unmodified-since", "if-range", "range")
@@ -90,65 +114,119 @@ def is_loop(fields: Fields, identity: Identity) -> bool:
 
 
 def max_forwards_reached(request: RequestHead) -> Refusal | None:
-    """TRACE and OPTIONS with Max-Forwards: 0 go no further (RFC 9110 §7.6.2)."""
-    if request.method not in ("TRACE", "OPTIONS"):
+    """TRACE and OPTIONS with Max-Forwards: 0 go no further; this tier is their final recipient (RFC 9110 §7.6.2)."""
+    if _max_forwards(request) != 0:
         return None
-    value = (request.fields.get("max-forwards") or "").strip()
-    return Refusal(204 if request.method == "OPTIONS" else 501, "max-forwards") if value == "0" else None
+    return Refusal(204 if request.method == "OPTIONS" else 501, "max-forwards")
+
+
+def _max_forwards(request: RequestHead) -> int | None:
+    """How often TRACE or OPTIONS may still be forwarded; None for other methods and where it is no number."""
+    value = request.fields.get("max-forwards")
+    if (
+        value is None
+        or request.method not in ("TRACE", "OPTIONS")
+        or not (value.isascii() and value.isdigit())
+    ):
+        return None
+    digits = value.lstrip("0")
+    return MOST_FORWARDS if len(digits) > 9 else int(digits or "0")
+
+
+MOST_FORWARDS = 10**9
+"""The greatest Max-Forwards this tier supports: a larger one counts as this (RFC 9110 §7.6.2)."""
 
 
 def for_storing(request: RequestHead) -> RequestHead:
-    """The request without the client's own conditions and range, so that a whole response comes."""
-    return replace(request, fields=request.fields.without(CONDITIONAL))
+    """The request without the client's own conditions and range, so that a whole response comes.
+
+    Its Accept-Encoding goes in the one spelling for all that mean the same, as Vary selects by it.
+    """
+    fields = request.fields.without(CONDITIONAL)
+    accepts = fields.get("accept-encoding")
+    if accepts is not None and (normal := normal_value("accept-encoding", accepts)) not in (None, accepts):
+        fields = fields.replacing("Accept-Encoding", str(normal))
+    return replace(request, fields=fields)
 
 
 def forwarded_request(
-    request: RequestHead, client: str, identity: Identity, *, trusts_peer: bool
+    request: RequestHead,
+    client: str,
+    identity: Identity,
+    *,
+    trusts_peer: bool,
+    peer_is_proxy: bool = False,
+    protocol: str = "1.1",
 ) -> RequestHead:
-    """The request as the next hop gets it: what is for one connection dropped, who asked and who forwards added."""
-    fields = without_hop_by_hop(request.fields).without(
-        {"host", "cdn-loop", "via", "expect", "edgeward-purge-mark"}
-    )
-    before = request.fields
-    if trusts_peer and "x-forwarded-for" in before:
-        origin: tuple[Line, ...] = ()
-    else:
-        fields = fields.without(UNTRUSTED)
-        origin = (
-            ("X-Forwarded-For", client),
-            ("X-Forwarded-Proto", request.scheme),
-            ("X-Forwarded-Host", request.authority),
-            ("Forwarded", _forwarded(client, request)),
-        )
-    if request.method in ("TRACE", "OPTIONS"):
-        fields = _one_forward_less(fields)
-    return replace(
-        request,
-        fields=fields.adding(
-            *origin,
-            *(("Via", value) for value in before.all("via")),
-            ("Via", f"1.1 {identity.name}"),
-            *(("CDN-Loop", value) for value in before.all("cdn-loop")),
-            ("CDN-Loop", identity.cdn_id),
-        ),
-    )
+    """The request as the next hop gets it: what is for one connection dropped, who asked and who forwards added.
+
+    `trusts_peer`: the peer is a tier of ours, and what it said of the client is kept. `peer_is_proxy`: it is a proxy
+    that the operator trusts, and its X-Forwarded-For is added to. `protocol` is the version the request came in.
+    """
+    options = connection_options(request.fields)
+    kept = [line for line in request.fields if not _stays_here(line[0].lower(), options)]
+    told = Fields(kept)
+    if not (trusts_peer and "x-forwarded-for" in told):
+        before = told.all("x-forwarded-for") if peer_is_proxy else ()
+        kept = [line for line in kept if line[0].lower().replace("_", "-") not in UNTRUSTED]
+        kept += _origin(request, (*before, client))
+    if (left := _max_forwards(request)) is not None:
+        kept = [line for line in kept if line[0].lower() != "max-forwards"]
+        kept.append(("Max-Forwards", str(max(0, left - 1))))
+    # Via and CDN-Loop are never dropped, whatever Connection says: loops could not be found then (RFC 8586 §2).
+    kept += [("Via", value) for value in request.fields.all("via")]
+    kept.append(("Via", f"{protocol} {identity.name}"))
+    kept += [("CDN-Loop", value) for value in request.fields.all("cdn-loop")]
+    kept.append(("CDN-Loop", identity.cdn_id))
+    return replace(request, fields=Fields(kept))
 
 
-def _forwarded(client: str, request: RequestHead) -> str:
-    node = f'"[{client}]"' if ":" in client else client or "unknown"
-    return f'for={node};proto={request.scheme};host="{request.authority}"'
+_REPLACED = frozenset(("host", "cdn-loop", "via", "expect"))
 
 
-def _one_forward_less(fields: Fields) -> Fields:
-    value = fields.get("max-forwards")
-    if value is None or not value.isascii() or not value.isdigit():
-        return fields
-    return fields.replacing("Max-Forwards", str(max(0, int(value) - 1)))
+def _stays_here(name: str, options: frozenset[str]) -> bool:
+    """Whether a field of a request goes no further, or is replaced by one of this tier's."""
+    if name in HOP_BY_HOP or name in options or name in _REPLACED:
+        return True
+    return name.replace("_", "-").startswith(("edgeward-", "proxy-"))
 
 
-def returned_fields(fields: Fields, identity: Identity, *, to_clients: bool) -> Fields:
-    """The fields of a response as they go back: Via is added, and what is for our tiers stays with them."""
+def _origin(request: RequestHead, chain: tuple[str, ...]) -> list[Line]:
+    """Who asked, of which host, by which scheme: in the fields that origins read, and in Forwarded (RFC 7239)."""
+    addresses = [one for part in chain for one in split_list(part)]
+    nodes = [f"for={_node(one)}" for one in addresses] or ["for=unknown"]
+    host = request.authority.replace("\\", "\\\\").replace('"', '\\"')
+    return [
+        ("X-Forwarded-For", ", ".join(addresses) or "unknown"),
+        ("X-Forwarded-Proto", request.scheme),
+        ("X-Forwarded-Host", request.authority),
+        ("Forwarded", f'{", ".join(nodes)};proto={request.scheme};host="{host}"'),
+    ]
+
+
+_IPV4 = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}", re.ASCII)
+_IPV6 = re.compile(r"\[?([0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*)(?:%[^\]]*)?\]?", re.ASCII)
+
+
+def _node(address: str) -> str:
+    """An address as a node of Forwarded (RFC 7239 §6): IPv6 in brackets and quotes, no zone; else "unknown"."""
+    if _IPV4.fullmatch(address):
+        return address
+    match = _IPV6.fullmatch(address)
+    return f'"[{match[1]}]"' if match else "unknown"
+
+
+def returned_fields(fields: Fields, identity: Identity, *, to_clients: bool, protocol: str = "1.1") -> Fields:
+    """The fields of a response as they go back: Via is added, and what is for our tiers stays with them.
+
+    CDN-Cache-Control goes on, for other CDNs between here and the client (RFC 9213 §3.1). `protocol` is the version
+    the response came in.
+    """
     kept = without_hop_by_hop(fields)
     if to_clients:
-        kept = kept.without(INTERNAL)
-    return kept.adding(("Via", f"1.1 {identity.name}"))
+        kept = Fields(line for line in kept if not _is_internal(line[0].lower()))
+    return kept.adding(("Via", f"{protocol} {identity.name}"))
+
+
+def _is_internal(name: str) -> bool:
+    return name in INTERNAL or name.startswith("edgeward-")

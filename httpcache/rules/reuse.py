@@ -25,6 +25,7 @@ from httpcache.rules.decisions import (
 from httpcache.rules.fields import parse_entity_tag
 from httpcache.rules.freshness import current_age, lifetime_of
 from httpcache.rules.partial import answers_from_part, is_partial
+from httpcache.rules.preconditions import is_for_origin
 from httpcache.rules.targeted import effective_directives
 from httpcache.rules.vary import select
 from httpcache.settings import SitePolicy
@@ -52,6 +53,8 @@ def _decide(
     now: float,
     policy: SitePolicy,
 ) -> ReuseDecision:
+    if is_for_origin(request):
+        return Forward(ForwardReason.REQUEST, "precondition")
     present = [one for one in candidates if one.standing is not Standing.GONE]
     if not present:
         return Forward(ForwardReason.URI_MISS, Standing.GONE.value if candidates else "")

@@ -81,13 +81,16 @@ class Passing:
             marks.mark(f"group:{head.authority}:{group}", now)
 
     async def forward_head(self, question: Question) -> Answer:
-        """Forward a HEAD; what it says freshens or invalidates the stored GET (RFC 9111 §4.3.5)."""
+        """Forward a HEAD; what it says freshens or invalidates each stored GET it could have chosen (9111 §4.3.5).
+
+        Not those that an order or an unsafe request has made invalid: a HEAD is no validation (§4.4).
+        """
         mark, request_time = self._tier.purges.mark, self._tier.now()
         try:
             reply = await self._asking.send(question.incoming, question.key.key, mark)
         except NextHopError as error:
             return self._answering.failure(question, error)
-        for stored in question.validate.stored[:1] if question.validate else ():
+        for stored in question.good:
             freshened = freshen_by_head(stored, reply.head, request_time, self._tier.now())
             if freshened is None:
                 self._tier.invalidations.mark(f"uri:{stored.uri}", self._tier.now())
@@ -95,8 +98,8 @@ class Passing:
                 self._tier.store.keep(replace(freshened, mark=mark), {})
         return self.pass_on(question, Passed(reply, ""))
 
-    async def forward_alone(self, question: Question) -> Answer:
-        """Forward a request that could not share a fetch, with its own conditions and range."""
+    async def forward_alone(self, question: Question, detail: str = "not-collapsible") -> Answer:
+        """Forward a request that could not share a fetch, with its own conditions and range; `detail` says why."""
         try:
             reply = await self._asking.send(question.incoming, question.key.key, self._tier.purges.mark)
         except NextHopError as error:
@@ -104,7 +107,7 @@ class Passing:
             if isinstance(outcome, ServeStale):
                 return self._answering.stale(question, outcome.reuse, None)
             return self._answering.failure(question, error)
-        return self.pass_on(question, Passed(reply, "not-collapsible"))
+        return self.pass_on(question, Passed(reply, detail))
 
     def pass_on(self, question: Question, landed: Passed) -> Answer:
         """The answer that streams a reply to the one client that asked."""

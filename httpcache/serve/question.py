@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from httpcache.messages import RequestHead
+from httpcache.messages import RequestHead, StoredResponse
 from httpcache.rules.cache_key import CacheKey
-from httpcache.rules.decisions import Candidate, Forward, Validate
-from httpcache.rules.vary import Selecting, selecting_fields
+from httpcache.rules.decisions import Candidate, Forward, Standing, Validate
+from httpcache.rules.vary import Selecting, select, selecting_fields
 from httpcache.serve.exchange import Incoming
 from httpcache.settings import SitePolicy
 
@@ -38,6 +38,12 @@ class Question:
         if not isinstance(self.decision, Validate):
             return None
         return next((one for one in self.candidates if one.stored == self.decision.stored[0]), None)
+
+    @property
+    def good(self) -> tuple[StoredResponse, ...]:
+        """The stored responses that this request could have chosen, freshness aside."""
+        chosen = select(self.candidates, self.head)
+        return tuple(one.stored for one in chosen if one.standing is Standing.GOOD)
 
     def flight_key(self, names: frozenset[str]) -> tuple[str, bool, Selecting]:
         """Which requests may share the answer: those for one key that agree in what Vary is known to name."""

@@ -23,6 +23,7 @@ from httpcache.rules.decisions import (
     Validate,
 )
 from httpcache.rules.forwarding import is_loop
+from httpcache.rules.preconditions import is_for_origin
 from httpcache.rules.reuse import decide_reuse
 from httpcache.rules.validation import decide_failure
 from httpcache.serve.answering import Answering
@@ -91,6 +92,8 @@ class Transactions:
                     question = Question(incoming, key, policy, decision, tuple(candidates))
                     if head.method == "HEAD":
                         return await self._passing.forward_head(question)
+                    if is_for_origin(head):
+                        return await self._passing.forward_alone(question, "")
                     if attempt == ATTEMPTS - 1 or self._tier.collapser.is_apart(key.key, clock.monotonic()):
                         return await self._passing.forward_alone(question)
                     came = await self._ask(question, names)

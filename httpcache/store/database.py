@@ -108,11 +108,17 @@ class Database:
             self._mark.touch(mode=0o600)
 
     def close(self) -> None:
-        """Close what this thread has open."""
-        for cache in (self.reading, self.writing):
-            with contextlib.suppress(*FAULTS):
-                cache.close()
+        """Close for good; other threads have closed what is theirs."""
+        self.close_connections()
         os.close(self._turn)
+
+    def close_connections(self) -> None:
+        """Close what this thread has open: while anything is, SQLite does not tidy up its write-ahead log."""
+        for one in (self.reading, self.writing, getattr(self._local, "connection", None)):
+            if one is not None:
+                with contextlib.suppress(*FAULTS):
+                    one.close()
+        self._local.connection = None
 
     def records_after(self, row: int, count: int) -> list[tuple[int, str]]:
         """Row numbers and names of the records that follow a row, oldest first."""

@@ -15,6 +15,9 @@ TICK = 8.0
 HELD = 3
 """Ticks for which a body that was read or written stays: a slow client must be able to ask for its next segment."""
 
+LAST = 3
+"""Times that the hand comes to the end of the queue before it takes what is held, too."""
+
 LOOK = 256
 """Records looked at in one query, and removed in one transaction, at the most."""
 
@@ -55,22 +58,26 @@ class Eviction:
         return self.used
 
     def make_room(self) -> None:
-        """Remove records until the store is a fiftieth below its budget; nothing while it is within it."""
+        """Remove records until the store is a fiftieth below its budget; nothing while it is within it.
+
+        The first rounds take the visited bits away and what is not held; the last takes what is held too: a client
+        that loses its body asks again, while a disk that fills up serves nobody.
+        """
         if self.measure() <= self.budget:
             return
         rounds = 0
-        while self.used > self.budget * LOW and rounds < 3:
+        while self.used > self.budget * LOW and rounds <= LAST:
             rows = self._database.records_after(self._hand, LOOK)
             if not rows:
                 rounds, self._hand = rounds + 1, 0
                 continue
-            victims = self._choose(rows, self.used - int(self.budget * LOW))
+            victims = self._choose(rows, self.used - int(self.budget * LOW), spares_held=rounds < LAST)
             if victims:
                 self._database.remove_under(victims)
                 self.evicted += len(victims)
                 self.measure()
 
-    def _choose(self, rows: list[tuple[int, str]], excess: int) -> list[str]:
+    def _choose(self, rows: list[tuple[int, str]], excess: int, *, spares_held: bool) -> list[str]:
         """Move the hand over records; the cache keys' hashes of those that nobody has read since it last came by."""
         victims: list[str] = []
         for row, name in rows:
@@ -78,7 +85,7 @@ class Eviction:
                 break
             self._hand = row
             slot = slot_of(name, SLOTS)
-            if self._is_held(slot):
+            if spares_held and self._is_held(slot):
                 continue
             if self._visited[slot]:
                 self._visited[slot] = 0

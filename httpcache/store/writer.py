@@ -19,7 +19,7 @@ from httpcache.store.eviction import Eviction
 BATCH = 8 * 2**20
 """Most octets written in one transaction."""
 
-PULSE = 0.2
+PULSE = 0.05
 """How often the worker that evicts looks whether others have used up the budget, in seconds."""
 
 ROOM_WAIT = 1.0
@@ -40,6 +40,7 @@ class Writer:
     def __init__(
         self, database: Database, limit: int, counts: Counts, eviction: Eviction, *, evicts: bool
     ) -> None:
+        self._database = database
         self._limit = limit
         self._counts = counts
         self._eviction = eviction
@@ -135,6 +136,7 @@ class Writer:
                 self._batch.remove_bodies(due)
             self._do(jobs)
             if closing:
+                self._database.close_connections()
                 return
 
     def _pause(self) -> float | None:

@@ -186,16 +186,16 @@ async def test_what_ram_has_of_later_is_not_replaced_by_what_another_worker_writ
 async def test_variants_that_several_workers_keep_do_not_push_each_other_out(tmp_path):
     one, other = await opened(tmp_path), await opened(tmp_path, evicts=False)
     first = stored(variant="de", body_id="h.1")
-    one.keep(first, {"h.1": b"de"})
+    one.keep(first, {"h.1": b"deu"})
     await settled(one)
     second = stored(variant="fr", body_id="h.2")
-    other.keep(second, {"h.2": b"fr"})
+    other.keep(second, {"h.2": b"fra"})
     await settled(other)
     again = stored(variant="de", body_id="h.3", received=2000.0)
-    one.keep(again, {"h.3": b"DE"})
+    one.keep(again, {"h.3": b"DEU"})
     await settled(one)
     assert set(one.look_deeper(first.key)) == {again, second}
-    assert await everything(one, second) == b"fr"
+    assert await everything(one, second) == b"fra"
     await one.close()
     await other.close()
 
@@ -241,4 +241,20 @@ async def test_a_body_that_is_being_read_is_not_evicted_under_its_reader(tmp_pat
     async for data in reading:
         got += data
     assert got == body
+    await store.close()
+
+
+async def test_the_budget_is_kept_though_everything_has_just_been_written(tmp_path):
+    budget = 8 * 2**20
+    store = await opened(tmp_path, ram=2**17, disk=budget)
+    highest = 0
+    for number in range(40):
+        key = f"http://a/{number}"
+        body_id = store.new_body_id(key)
+        for index in range(8):
+            assert await store.segments.write(body_id, index, b"x" * SEGMENT)
+        store.keep(stored(key, body_id, 8 * SEGMENT), {})
+        await settled(store)
+        highest = max(highest, store.disk.eviction.measure())
+    assert highest <= budget * 1.05
     await store.close()
