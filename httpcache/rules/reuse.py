@@ -40,7 +40,9 @@ def decide_reuse(
     if request.method not in ("GET", "HEAD"):
         return Forward(ForwardReason.METHOD)  # an unsafe method is always written through (RFC 9111 §4)
     directives = parse_request_directives(request.fields)
-    decision = _decide(request, directives, candidates, now, policy)
+    decision: ReuseDecision = Forward(ForwardReason.REQUEST, "precondition")
+    if not is_for_origin(request):
+        decision = _decide(request, directives, candidates, now, policy)
     if directives.only_if_cached and not isinstance(decision, Reuse):
         return GatewayTimeout()
     return decision
@@ -53,8 +55,6 @@ def _decide(
     now: float,
     policy: SitePolicy,
 ) -> ReuseDecision:
-    if is_for_origin(request):
-        return Forward(ForwardReason.REQUEST, "precondition")
     present = [one for one in candidates if one.standing is not Standing.GONE]
     if not present:
         return Forward(ForwardReason.URI_MISS, Standing.GONE.value if candidates else "")
