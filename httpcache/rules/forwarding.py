@@ -205,7 +205,7 @@ def _origin(request: RequestHead, chain: tuple[str, ...]) -> list[Line]:
 
 
 _IPV4 = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}", re.ASCII)
-_IPV6 = re.compile(r"\[?([0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*)(?:%[^\]]*)?\]?", re.ASCII)
+_IPV6 = re.compile(r"\[?([0-9A-Fa-f:.]{2,45})(?:%[^\[\]]*)?\]?", re.ASCII)
 
 
 def _node(address: str) -> str:
@@ -213,7 +213,7 @@ def _node(address: str) -> str:
     if _IPV4.fullmatch(address):
         return address
     match = _IPV6.fullmatch(address)
-    return f'"[{match[1]}]"' if match else "unknown"
+    return f'"[{match[1]}]"' if match and match[1].count(":") > 1 else "unknown"
 
 
 def returned_fields(fields: Fields, identity: Identity, *, to_clients: bool, protocol: str = "1.1") -> Fields:
