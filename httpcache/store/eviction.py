@@ -60,13 +60,13 @@ class Eviction:
     def make_room(self) -> None:
         """Remove records until the store is a fiftieth below its budget; nothing while it is within it.
 
-        The first rounds take the visited bits away and what is not held; the last takes what is held too: a client
-        that loses its body asks again, while a disk that fills up serves nobody.
+        The first rounds take the visited bits away and what is not held; the last two do so with what is held, too:
+        a client that loses its body asks again, while a disk that fills up serves nobody.
         """
         if self.measure() <= self.budget:
             return
         rounds = 0
-        while self.used > self.budget * LOW and rounds <= LAST:
+        while self.used > self.budget * LOW and rounds < LAST + 2:
             rows = self._database.records_after(self._hand, LOOK)
             if not rows:
                 rounds, self._hand = rounds + 1, 0
