@@ -86,7 +86,9 @@ class Answering:
         handling: Handling,
     ) -> Answer:
         form = replace(stored.forms[0], length=arriving.length)
-        self._make_form(request, stored, arriving)
+        if arriving.length:
+            whole = replace(form, held=((0, arriving.length),))  # as it will be once everything has come
+            self._make_form(request, replace(stored, forms=(whole,)), arriving)
         composed = answers.compose(
             request, replace(stored, forms=(form,)), age, handling, self.context(), _boundary
         )
