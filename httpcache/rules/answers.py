@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from httpcache.messages import Fields, Form, Line, RequestHead, ResponseHead, Span, StoredResponse
+from httpcache.rules.cache_control import parse_request_directives
 from httpcache.rules.cache_status import add_cache_status
 from httpcache.rules.content_coding import choose_coding, coded_head, is_codable, varying_by_coding
 from httpcache.rules.dates import format_http_date
@@ -21,6 +22,9 @@ KEPT_BY_304 = frozenset(
      "cdn-cache-control", "set-cookie", "last-modified")
 )  # fmt: skip
 """Fields of a 304: those it must carry (RFC 9110 §15.4.5), and those that tell of this exchange."""
+
+KNOWN_BY_IF_RANGE = frozenset(("content-type", "content-encoding", "content-language", "last-modified"))
+"""What a client that sends If-Range has from the response it got before (RFC 9110 §15.3.7)."""
 
 CONTENT_FIELDS = ("content-length", "content-type", "content-range", "content-encoding", "content-language")
 
@@ -76,6 +80,8 @@ def _selected(request: RequestHead, stored: StoredResponse, context: Context) ->
     head = stored.head
     if not (context.to_clients and stored.status == 200 and is_codable(stored.fields, context.coding)):
         return received, head
+    if parse_request_directives(request.fields).no_transform:
+        return received, replace(head, fields=varying_by_coding(head.fields))  # RFC 9111 §5.2.1.6
     made = [one for one in context.coding.codings if stored.form(one) is not None]
     coding = choose_coding(request.fields.get("accept-encoding"), made)
     form = stored.form(coding) or received
@@ -105,6 +111,9 @@ def _ranged(
         fields = _bare(head.fields).adding(("Content-Range", f"bytes */{length}"))
         return Composed(ResponseHead(416, fields), form, (), length=0)
     if isinstance(decision, Ranges):
+        if context.to_clients and "if-range" in request.fields and len(decision.spans) == 1:
+            # Between tiers the whole head goes: the part may be the first that is stored of this representation.
+            head = replace(head, fields=head.fields.without(KNOWN_BY_IF_RANGE))
         return _partial(head, form, decision.spans, length, boundary)
     bodiless = head.status in (204, 304)
     fields = head.fields if bodiless else head.fields.adding(("Content-Length", str(length)))
