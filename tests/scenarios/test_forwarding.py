@@ -55,6 +55,7 @@ async def test_the_origin_learns_who_asked_and_nobody_is_believed(world):
     assert seen.get("CDN-Loop")
 
 
+@pytest.mark.requirement("9110§7.6 no-request-twice")
 async def test_a_loop_is_refused_with_508(world):
     world.origin.answers("/a", b"x")
     await world.get("/a")
@@ -86,6 +87,7 @@ async def test_an_origin_that_is_silent_is_a_504(worlds):
         gate.set()
 
 
+@pytest.mark.requirement("9111§3.3 broken-off-is-not-complete")
 @pytest.mark.parametrize("chunked", [False, True], ids=["length short", "chunks cut off"])
 async def test_a_body_that_breaks_off_is_never_whole(world, chunked):
     world.origin.answers("/a", b"x" * 50_000, Cache_Control="max-age=60", cut=20_000, chunked=chunked)

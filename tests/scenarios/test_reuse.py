@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import brotli
+import pytest
 
 
 async def test_a_second_request_is_a_hit_and_the_origin_sees_one(world):
@@ -90,6 +91,7 @@ async def test_many_clients_of_one_cold_object_cost_one_request(worlds):
         assert sum("collapsed" in one.cache_status[-1] for one in got) == 27
 
 
+@pytest.mark.requirement("9111§4 collapsed-only-where-reuse-is-allowed")
 async def test_waiters_of_a_response_that_cannot_be_stored_go_forward_at_once(world):
     gate = asyncio.Event()
     world.origin.answers("/a", b"mine", Cache_Control="no-store", gate=gate)
@@ -173,6 +175,7 @@ async def test_a_range_is_answered_from_the_store(world):
     assert (got.status, got.body, got.fields["Content-Range"]) == (206, b"234", "bytes 2-4/10")
 
 
+@pytest.mark.requirement("9111§4 collapsed-only-where-reuse-is-allowed")
 async def test_many_clients_of_cold_variants_cost_one_request_each(world):
     gate = asyncio.Event()
 
