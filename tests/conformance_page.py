@@ -108,13 +108,21 @@ def page(marks: Marks) -> str:
 
 def _row(one: Requirement, tests: list[str]) -> str:
     where, _, _ = one.id.partition(" ")
-    shown = "<br>".join(f"`{_short(test)}`" for test in tests) or f"not yet: {one.not_yet}"
+    shown = "<br>".join(_ids(tests)) or f"not yet: {one.not_yet}"
     cells = (where.replace("§", " §"), one.level, one.words, f"`{one.rule}`", shown)
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
-def _short(test: str) -> str:
-    return test.removeprefix("tests/")
+def _ids(tests: list[str]) -> list[str]:
+    """The tests' ids; of a table with more than three rows, its name and how many of them are marked."""
+    tables: dict[str, list[str]] = {}
+    for test in tests:
+        tables.setdefault(test.partition("[")[0].removeprefix("tests/"), []).append(test)
+    told = []
+    for name, rows in tables.items():
+        several = [f"`{name}` ({len(rows)} rows)"]
+        told += several if len(rows) > 3 else [f"`{row.removeprefix('tests/')}`" for row in rows]
+    return told
 
 
 if __name__ == "__main__":
