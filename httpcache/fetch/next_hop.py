@@ -79,6 +79,15 @@ class _WithInterim(aiohttp.ClientResponse):
             protocol.read = read
 
 
+class _Method(str):
+    """A method in its own case, as methods have one (RFC 9110 §9.1); aiohttp would write it in capitals."""
+
+    __slots__ = ()
+
+    def upper(self) -> _Method:
+        return self
+
+
 class NextHop:
     """Asks servers by HTTP/1.1."""
 
@@ -146,7 +155,7 @@ class NextHop:
         try:
             async with asyncio.timeout(limit if body is None else None):
                 response = await self._session.request(
-                    request.method,
+                    _Method(request.method),
                     URL(target, encoded=True),
                     headers=fields,
                     data=body,

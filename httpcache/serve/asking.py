@@ -92,7 +92,11 @@ class Asking:
         """Forward a request with what this tier adds, and its content. Raises NextHopError."""
         tier, request = self._tier, incoming.head
         forwarded = forwarded_request(
-            request, incoming.client, tier.identity, trusts_peer=tier.wiring.trusts_peers
+            request,
+            incoming.client,
+            tier.identity,
+            trusts_peer=tier.wiring.trusts_peers,
+            protocol=incoming.version,
         )
         lines = list(conditions(validate.stored)) if validate else []
         if tier.wiring.sends_mark:

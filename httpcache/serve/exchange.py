@@ -29,6 +29,8 @@ class Incoming:
     content: Content | None = None
     interim: Callable[[ResponseHead], None] | None = None
     """Takes interim responses (1xx) for the client; None when it could not read them."""
+    version: str = "1.1"
+    """The version of HTTP that it came in, for Via (RFC 9110 §7.6.3)."""
 
 
 @runtime_checkable

@@ -6,7 +6,7 @@ import logging
 from typing import Any
 
 from aiohttp import web
-from aiohttp.http_parser import HttpRequestParserPy
+from aiohttp.http_parser import HttpRequestParserPy, RawRequestMessage
 from aiohttp.web_protocol import RequestHandler, RequestPayloadError
 
 log = logging.getLogger(__name__)
@@ -17,6 +17,15 @@ _KNOWN_TO_PARSER = frozenset(
     b"UNLINK SOURCE QUERY".split()
 )
 """Methods of the fast parser; it refuses all others."""
+
+
+class AnyMethodParser(HttpRequestParserPy):
+    """The parser that takes any token as a method; in its own case, as methods have one (RFC 9110 §9.1)."""
+
+    def parse_message(self, lines: list[bytes]) -> RawRequestMessage:
+        """A request's head."""
+        message = super().parse_message(lines)
+        return message._replace(method=lines[0].split(b" ", 1)[0].decode("ascii"))
 
 
 class Connection(RequestHandler):
@@ -33,7 +42,7 @@ class Connection(RequestHandler):
         """Feed the parser; between two requests, look whether the next one's method is one it knows."""
         is_idle = self._current_request is None and not self._messages
         if is_idle and not self._in_head and _needs_other_parser(data):
-            self._parser = HttpRequestParserPy(
+            self._parser = AnyMethodParser(
                 self,
                 self._loop,
                 self._read_bufsize,

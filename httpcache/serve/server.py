@@ -88,7 +88,8 @@ class HttpServer:
             fields = _fields(request)
             head = RequestHead(request.method, target.scheme, target.authority, target.target, fields)
             content = _Content(request, self._settings.request_body) if request.body_exists else None
-            answer = await self._answer(Incoming(head, client, content, _interim_to(request)))
+            version = f"{request.version.major}.{request.version.minor}"
+            answer = await self._answer(Incoming(head, client, content, _interim_to(request), version))
         try:
             return await self._send(request, answer, delivery, close=isinstance(target, Refusal))
         except asyncio.CancelledError:
@@ -111,6 +112,8 @@ class HttpServer:
 
     def _read(self, request: web.BaseRequest) -> Target | Refusal:
         message = request._message
+        if not _answers_in_http_1(request):
+            return Refusal(505, "version-not-supported")
         if len(message.path) > self._settings.url_length:
             return Refusal(414, "target-too-long")
         if len(request.raw_headers) > self._settings.fields:
@@ -178,6 +181,13 @@ async def _send_body(
     async for data in body:
         await response.write(data)
         delivery.sent += len(data)
+
+
+def _answers_in_http_1(request: web.BaseRequest) -> bool:
+    """Have a request answered in 1.0 or 1.1, whatever it calls itself (RFC 9110 §2.5); whether it is of HTTP/1."""
+    told = request._version  # what `version` remembers once it is asked
+    request._version = min(max(told, HttpVersion10), HttpVersion11)
+    return told.major == 1
 
 
 def _fields(request: web.BaseRequest) -> Fields:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from tests.scenarios.origin import Line
@@ -128,3 +130,42 @@ async def test_a_head_does_not_prove_good_what_was_invalidated(worlds):
         world.origin.answers("/a", b"new", Cache_Control="max-age=600")
         await world.get("/a", method="HEAD")
         assert (await world.get("/a")).body == b"new"
+
+
+async def raw(world, request: bytes) -> bytes:
+    """What an edge says to these octets until it closes."""
+    host, _, port = world.edges[0].settings.listen.rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(request)
+    async with asyncio.timeout(5):
+        answer = await reader.read()
+    writer.close()
+    return answer
+
+
+@pytest.mark.requirement("9110§7.6.3 via-tells-the-received-protocol")
+async def test_via_tells_the_version_that_a_client_spoke(world):
+    world.origin.answers("/a", b"x", Cache_Control="max-age=60")
+    assert (await raw(world, b"GET /a HTTP/1.0\r\nHost: site.example\r\n\r\n")).endswith(b"\r\n\r\nx")
+    assert (world.origin.requests[0].get("Via") or "").startswith("1.0 edge-1")
+
+
+async def test_a_method_is_forwarded_in_its_own_case(world):
+    world.origin.answers("/a", b"x", Cache_Control="max-age=60")
+    request = b"get /a HTTP/1.1\r\nHost: site.example\r\nConnection: close\r\n\r\n"
+    assert b"fwd=method" in await raw(world, request)
+    assert world.origin.requests[0].method == "get"
+
+
+VERSIONS = [
+    pytest.param(b"BREW /a HTTP/1.9", b"HTTP/1.1 200 ", id="a later version of HTTP/1 is answered in ours"),
+    pytest.param(b"GET /a HTTP/2.0", b"HTTP/1.1 505 ", id="another version is not spoken here"),
+]
+
+
+@pytest.mark.parametrize(("line", "start"), VERSIONS)
+async def test_an_answer_is_in_a_version_that_we_speak(worlds, line, start):
+    async with worlds(tiers=1) as world:
+        world.origin.answers("/a", b"x", Cache_Control="max-age=60")
+        request = line + b"\r\nHost: site.example\r\nConnection: close\r\n\r\n"
+        assert (await raw(world, request)).startswith(start)
