@@ -8,25 +8,39 @@ from dataclasses import dataclass, replace
 from httpcache.messages import Fields, Form, Line, RequestHead, ResponseHead, Span, StoredResponse
 from httpcache.rules.cache_control import parse_request_directives
 from httpcache.rules.cache_status import add_cache_status
-from httpcache.rules.content_coding import choose_coding, coded_head, is_codable, varying_by_coding
+from httpcache.rules.content_coding import choose_coding, coded_head, has_codings, varying_by_coding, weight
 from httpcache.rules.dates import format_http_date
 from httpcache.rules.decisions import Handling, Refusal, Served
+from httpcache.rules.fields import EntityTag, parse_entity_tag, parse_entity_tags
 from httpcache.rules.forwarding import Identity, returned_fields
 from httpcache.rules.preconditions import Precondition, decide_precondition
-from httpcache.rules.proxy_status import render as render_proxy_status
+from httpcache.rules.proxy_status import add_proxy_status
 from httpcache.rules.ranges import Part, Ranges, Unsatisfiable, content_range, decide_range, multipart
+from httpcache.rules.storing import dated
 from httpcache.settings import CodingSettings
 
 KEPT_BY_304 = frozenset(
-    ("cache-control", "content-location", "date", "etag", "expires", "vary", "age", "via", "cache-status",
-     "cdn-cache-control", "set-cookie", "last-modified")
+    ("cache-control", "content-location", "date", "etag", "expires", "vary",
+     "age", "cdn-cache-control", "cache-groups", "via", "cache-status", "proxy-status")
 )  # fmt: skip
-"""Fields of a 304: those it must carry (RFC 9110 §15.4.5), and those that tell of this exchange."""
+"""Fields of a 304 for a client: those it must carry (RFC 9110 §15.4.5), and those of caches and tiers on the way."""
 
-KNOWN_BY_IF_RANGE = frozenset(("content-type", "content-encoding", "content-language", "last-modified"))
+KNOWN_BY_IF_RANGE = frozenset(
+    ("content-type", "content-encoding", "content-language", "last-modified", "digest", "repr-digest")
+)
 """What a client that sends If-Range has from the response it got before (RFC 9110 §15.3.7)."""
 
-CONTENT_FIELDS = ("content-length", "content-type", "content-range", "content-encoding", "content-language")
+CONTENT_FIELDS = frozenset(
+    ("content-length", "content-type", "content-range", "content-encoding", "content-language",
+     "content-md5", "content-digest", "digest", "repr-digest")
+)  # fmt: skip
+"""Fields that tell of a content which an answer does not carry."""
+
+REUSING_FIELDS = frozenset(
+    ("cache-control", "expires", "age", "pragma",
+     "cdn-cache-control", "edgeward-cache-control", "surrogate-control")
+)  # fmt: skip
+"""Fields that let caches reuse an answer: they were meant for the representation, not for a refusal of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,44 +74,82 @@ def compose(
 ) -> Composed:
     """The answer to `request` with a stored response: form, conditions and ranges, in that order (RFC 9110 §13.2.1).
 
-    `age` is whole seconds, None when the response has just come from the next hop without an Age.
+    `age` is whole seconds, None when the response has just come from the next hop without an Age. The octets to send
+    are the `spans` of what comes back: none where the answer has no content, or its length is not known yet.
     """
     form, head = _selected(request, stored, context)
-    head = replace(head, fields=_own_fields(head.fields, age, handling, context))
+    head = replace(head, fields=_own_fields(head.fields, stored, age, handling, context))
     match decide_precondition(request, head, context.now):
         case Precondition.NOT_MODIFIED:
-            kept = Fields(line for line in head.fields if line[0].lower() in KEPT_BY_304)
-            return Composed(ResponseHead(304, kept), form, (), length=0)
+            return Composed(_not_modified(head, context), form, (), length=0)
         case Precondition.FAILED:
-            return Composed(ResponseHead(412, _bare(head.fields)), form, (), length=0)
+            return Composed(_refused(412, head.fields), form, (), length=0)
         case Precondition.PROCEED:
             return _ranged(request, head, form, context, boundary)
 
 
 def _selected(request: RequestHead, stored: StoredResponse, context: Context) -> tuple[Form, ResponseHead]:
-    """The form of a stored response that this client reads best, and its head."""
-    received = stored.forms[0]
-    head = stored.head
-    if not (context.to_clients and stored.status == 200 and is_codable(stored.fields, context.coding)):
+    """The form of a stored response that this client reads best, and its head.
+
+    A tier, and a client that says no-transform (RFC 9111 §5.2.1.6), gets the form as received. A form that the client
+    has in part or whole, by the tag that it names, comes before one that it would have to fetch anew.
+    """
+    received, head = stored.forms[0], stored.head
+    if not (context.to_clients and has_codings(stored, context.coding)):
         return received, head
-    if parse_request_directives(request.fields).no_transform:
-        return received, replace(head, fields=varying_by_coding(head.fields))  # RFC 9111 §5.2.1.6
-    made = [one for one in context.coding.codings if stored.form(one) is not None]
-    coding = choose_coding(request.fields.get("accept-encoding"), made)
-    form = stored.form(coding) or received
+    codings = [one for one in context.coding.codings if stored.form(one) is not None]
+    if not codings or parse_request_directives(request.fields).no_transform:
+        return received, _head_of_form(head, received)
+    accepts = request.fields.get("accept-encoding")
+    best = stored.form(choose_coding(accepts, codings)) or received
+    named = _named_tags(request)
+    if named:
+        others = [one for one in stored.forms if weight(accepts, one.coding or "identity") > 0]
+        for form in (best, *others):
+            candidate = _head_of_form(head, form)
+            own = parse_entity_tag(candidate.fields.get("etag"))
+            if own is not None and any(tag.matches_weakly(own) for tag in named):
+                return form, candidate
+    return best, _head_of_form(head, best)
+
+
+def _head_of_form(head: ResponseHead, form: Form) -> ResponseHead:
     if form.coding:
-        return form, coded_head(head, form.coding)
-    return received, replace(head, fields=varying_by_coding(head.fields))
+        return coded_head(head, form.coding)
+    return replace(head, fields=varying_by_coding(head.fields))
 
 
-def _own_fields(fields: Fields, age: int | None, handling: Handling, context: Context) -> Fields:
+def _named_tags(request: RequestHead) -> tuple[EntityTag, ...]:
+    """The entity tags of what the client has: those in If-None-Match, or the one in If-Range."""
+    value = request.fields.get("if-none-match")
+    if value is not None:
+        return parse_entity_tags(value) or ()
+    tag = parse_entity_tag(request.fields.get("if-range"))
+    return (tag,) if tag is not None else ()
+
+
+def _own_fields(
+    fields: Fields, stored: StoredResponse, age: int | None, handling: Handling, context: Context
+) -> Fields:
     lines = fields.without({"age", "content-length"})
     if age is not None:
         lines = lines.adding(("Age", str(max(0, age))))
     if "date" not in lines:
-        lines = lines.adding(("Date", format_http_date(context.now)))  # RFC 9110 §6.6.1
+        lines = lines.adding(("Date", format_http_date(stored.response_time)))  # RFC 9110 §6.6.1
     returned = returned_fields(lines, context.identity, to_clients=context.to_clients)
     return add_cache_status(returned, context.identity.name, handling)
+
+
+def _not_modified(head: ResponseHead, context: Context) -> ResponseHead:
+    """A 304 (RFC 9110 §15.4.5). Last-Modified guides a client's cache only where there is no ETag.
+
+    A tier gets all that it may have to update (RFC 9111 §3.2): a 304 of the origin may have changed purge tags and
+    targeted fields, too.
+    """
+    if not context.to_clients:
+        return ResponseHead(304, head.fields.without({"content-length", "content-encoding", "content-range"}))
+    kept = KEPT_BY_304 if "etag" in head.fields else KEPT_BY_304 | {"last-modified"}
+    return ResponseHead(304, Fields(line for line in head.fields if line[0].lower() in kept))
 
 
 def _ranged(
@@ -108,48 +160,50 @@ def _ranged(
     if length is None:
         return Composed(head, form, (), length=None)
     if isinstance(decision, Unsatisfiable):
-        fields = _bare(head.fields).adding(("Content-Range", f"bytes */{length}"))
-        return Composed(ResponseHead(416, fields), form, (), length=0)
+        told = head.fields.without({"content-range"}).adding(("Content-Range", f"bytes */{length}"))
+        return Composed(_refused(416, told), form, (), length=0)
     if isinstance(decision, Ranges):
-        if context.to_clients and "if-range" in request.fields and len(decision.spans) == 1:
-            # Between tiers the whole head goes: the part may be the first that is stored of this representation.
-            head = replace(head, fields=head.fields.without(KNOWN_BY_IF_RANGE))
-        return _partial(head, form, decision.spans, length, boundary)
-    bodiless = head.status in (204, 304)
-    fields = head.fields if bodiless else head.fields.adding(("Content-Length", str(length)))
+        # Between tiers the whole head goes: the part may be the first that is stored of this representation.
+        is_known = context.to_clients and "if-range" in request.fields
+        return _partial(head, form, decision.spans, boundary, is_known=is_known)
+    fields = head.fields if head.status == 204 else head.fields.adding(("Content-Length", str(length)))
     if head.status == 200 and "accept-ranges" not in fields:
         fields = fields.adding(("Accept-Ranges", "bytes"))
-    return Composed(replace(head, fields=fields), form, ((0, length),), length=length)
+    return Composed(replace(head, fields=fields), form, ((0, length),) if length else (), length=length)
+
+
+def _refused(status: int, fields: Fields) -> ResponseHead:
+    """A 412 or 416 (RFC 9110 §15.5.13, §15.5.17) without content; no cache may take it for the representation."""
+    kept = fields.without((CONTENT_FIELDS - {"content-range"}) | REUSING_FIELDS)
+    return ResponseHead(status, kept.adding(("Content-Length", "0"), ("Cache-Control", "no-store")))
 
 
 def _partial(
-    head: ResponseHead, form: Form, spans: tuple[Span, ...], length: int, boundary: Callable[[], str]
+    head: ResponseHead, form: Form, spans: tuple[Span, ...], boundary: Callable[[], str], *, is_known: bool
 ) -> Composed:
+    """A 206 with one part or several; `is_known` where the client has the rest of the head already."""
+    length = form.length or 0
+    # Told of the whole content, so false of a part (RFC 9530 §2); Content-Range means nothing in a 200 (§14.4).
+    dropped = {"content-md5", "content-digest", "content-range"}
+    if is_known:
+        dropped |= KNOWN_BY_IF_RANGE if "etag" in head.fields else KNOWN_BY_IF_RANGE - {"last-modified"}
+    fields = head.fields.without(dropped)
     if len(spans) == 1:
         size = spans[0][1] - spans[0][0]
-        fields = head.fields.adding(
-            ("Content-Range", content_range(spans[0], length)), ("Content-Length", str(size))
-        )
-        return Composed(ResponseHead(206, fields), form, spans, length=size)
+        told = ("Content-Range", content_range(spans[0], length)), ("Content-Length", str(size))
+        return Composed(ResponseHead(206, fields.adding(*told)), form, spans, length=size)
     separator = boundary()
     parts, octets = multipart(spans, length, head.fields.get("content-type"), separator)
-    fields = head.fields.replacing("Content-Type", f"multipart/byteranges; boundary={separator}")
-    return Composed(
-        ResponseHead(206, fields.adding(("Content-Length", str(octets)))), form, spans, parts, octets
-    )
-
-
-def _bare(fields: Fields) -> Fields:
-    """Fields of an answer without content of its own."""
-    return fields.without(CONTENT_FIELDS).adding(("Content-Length", "0"))
+    fields = fields.replacing("Content-Type", f"multipart/byteranges; boundary={separator}")
+    fields = fields.adding(("Content-Length", str(octets)))
+    return Composed(ResponseHead(206, fields), form, spans, parts, octets)
 
 
 def passed_head(response: ResponseHead, handling: Handling, context: Context) -> ResponseHead:
-    """The head of a response that is passed on as it comes."""
-    fields = response.fields
-    if "date" not in fields:
-        fields = fields.adding(("Date", format_http_date(context.now)))
-    fields = returned_fields(fields, context.identity, to_clients=context.to_clients)
+    """The head of a response that is passed on as it comes, with a Date (RFC 9110 §6.6.1)."""
+    fields = returned_fields(
+        dated(response.fields, context.now), context.identity, to_clients=context.to_clients
+    )
     return replace(response, fields=add_cache_status(fields, context.identity.name, handling))
 
 
@@ -157,19 +211,15 @@ def failed(
     refusal: Refusal, handling: Handling, context: Context, error: str = "", words: str = ""
 ) -> tuple[ResponseHead, bytes]:
     """An answer of our own: a status, a short text that says why, and Proxy-Status where the next hop is to blame."""
-    body = f"{refusal.status} {words or refusal.detail}\n".encode()
-    lines: list[Line] = [
-        ("Date", format_http_date(context.now)),
-        ("Content-Type", "text/plain; charset=utf-8"),
-        ("Content-Length", str(len(body))),
-        ("Cache-Control", "no-store"),
-        ("Via", f"1.1 {context.identity.name}"),
-    ]
+    lines: list[Line] = [("Date", format_http_date(context.now)), ("Cache-Control", "no-store")]
+    body = b""
+    if refusal.status != 204:  # which has neither content nor a length (RFC 9110 §8.6)
+        body = f"{refusal.status} {words or refusal.detail}\n".encode("utf-8", "surrogateescape")
+        lines += [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(body)))]
+    fields = Fields((*lines, ("Via", f"1.1 {context.identity.name}")))
     if error:
-        lines.append(("Proxy-Status", render_proxy_status(context.identity.name, error, words)))
-    return ResponseHead(
-        refusal.status, add_cache_status(Fields(lines), context.identity.name, handling)
-    ), body
+        fields = add_proxy_status(fields, context.identity.name, error, words)
+    return ResponseHead(refusal.status, add_cache_status(fields, context.identity.name, handling)), body
 
 
 def refused_handling(refusal: Refusal, key: str = "") -> Handling:

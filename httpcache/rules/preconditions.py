@@ -25,8 +25,9 @@ def is_for_origin(request: RequestHead) -> bool:
 def decide_precondition(request: RequestHead, head: ResponseHead, now: float) -> Precondition:
     """Evaluate in the order of RFC 9110 §13.2.2 against the selected form's head; `now` is Unix seconds.
 
-    Conditions count only where the answer would be 2xx. If-Match and If-Unmodified-Since protect a change at the
-    origin; on a GET they ask for one state of the representation, which the stored one can tell.
+    Conditions count only where the answer would be 2xx (§13.2.1). A request for which is_for_origin holds is not
+    answered by what is stored. Where one comes here all the same, its response was asked for without its conditions:
+    then this tier stands for the origin (§3.7) in steps 1 and 2, for otherwise nobody would evaluate them.
     """
     if request.method not in ("GET", "HEAD") or not 200 <= head.status < 300:
         return Precondition.PROCEED
