@@ -51,7 +51,7 @@ class DiskStore:
     @property
     def is_pressed(self) -> bool:
         """Whether the budget is nearly used up, so that what is written costs something else its place."""
-        return self.eviction.used > 0.9 * self.eviction.budget
+        return self.eviction.is_pressed
 
     def new_body_id(self, key: str) -> str:
         """A name for the segments of a new body of `key`; tells the time of its making, for the sweep."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Protocol
 
 from httpcache.clock import monotonic
-from httpcache.store.database import Database
 from httpcache.store.shared_table import shared_memory, slot_of
 
 SLOTS = 2**20
@@ -24,19 +25,47 @@ LOOK = 256
 LOW = 0.98
 """How far below its budget the store is brought, as a share of it."""
 
+PRESSED = 0.9
+"""From which share of the budget on the store is pressed."""
+
+
+class Rows(Protocol):
+    """Records and what stands beside them, in the order in which they were first written."""
+
+    def used(self) -> int:
+        """Bytes in use."""
+        ...
+
+    def records_after(self, row: int, count: int) -> list[tuple[int, str]]:
+        """Row numbers and names of the records that follow a row, oldest first."""
+        ...
+
+    def size_under(self, prefix: str) -> int:
+        """Bytes of the values whose names begin with `prefix` and a dot."""
+        ...
+
+    def remove_under(self, prefixes: Iterable[str]) -> None:
+        """Remove all values whose names begin with one of `prefixes` and a dot."""
+        ...
+
 
 class Eviction:
     """Removes records while the store is over its budget. `visit` and `measure` are for every worker."""
 
-    def __init__(self, database: Database, table: Path, budget: int) -> None:
+    def __init__(self, rows: Rows, table: Path | None, budget: int) -> None:
         self.budget = budget
         self.evicted = 0
-        self._database = database
+        self._rows = rows
         self._visited = shared_memory(table, SLOTS)
-        self._held = shared_memory(table.with_name("held"), SLOTS)
+        self._held = shared_memory(table and table.with_name("held"), SLOTS)
         self._hand = 0
         self.used = 0
         self.measure()
+
+    @property
+    def is_pressed(self) -> bool:
+        """Whether the budget is nearly used up, so that what is written costs something else its place."""
+        return self.used > PRESSED * self.budget
 
     def visit(self, name: str) -> None:
         """Note that a record was read: it stays for another round."""
@@ -54,7 +83,7 @@ class Eviction:
 
     def measure(self) -> int:
         """Bytes in use by all workers together."""
-        self.used = self._database.used()
+        self.used = self._rows.used()
         return self.used
 
     def make_room(self) -> None:
@@ -67,13 +96,13 @@ class Eviction:
             return
         rounds = 0
         while self.used > self.budget * LOW and rounds < LAST + 2:
-            rows = self._database.records_after(self._hand, LOOK)
+            rows = self._rows.records_after(self._hand, LOOK)
             if not rows:
                 rounds, self._hand = rounds + 1, 0
                 continue
             victims = self._choose(rows, self.used - int(self.budget * LOW), spares_held=rounds < LAST)
             if victims:
-                self._database.remove_under(victims)
+                self._rows.remove_under(victims)
                 self.evicted += len(victims)
                 self.measure()
 
@@ -91,7 +120,7 @@ class Eviction:
                 self._visited[slot] = 0
                 continue
             victims.append(name.partition(".")[0])
-            excess -= self._database.size_under(victims[-1])
+            excess -= self._rows.size_under(victims[-1])
         return victims
 
 

@@ -30,6 +30,11 @@ SMALL = 2**20
 """Bodies up to this are admitted whatever the budget allows less than, in bytes."""
 
 
+def largest_body(budget: int, *, has_disk: bool) -> int:
+    """The largest body that RAM takes, in bytes: a hundredth of its budget, so that it holds many."""
+    return min(budget, max(budget // 100, SMALL))
+
+
 @dataclass(frozen=True, slots=True)
 class Shelf:
     """What stands in RAM for one cache key."""
@@ -62,7 +67,7 @@ class RamStore:
 
     def __init__(self, budget: int) -> None:
         self._sieve: Sieve[Shelf] = Sieve(budget)
-        self.largest = min(budget, max(budget // 100, SMALL))
+        self.largest = largest_body(budget, has_disk=True)
 
     @property
     def used(self) -> int:

@@ -1,0 +1,104 @@
+"""A node's two stores without their octets: the policies that the stores themselves follow, over sizes alone."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable
+
+from httpcache.store.admission import SecondHit
+from httpcache.store.eviction import Eviction
+from httpcache.store.ram import largest_body
+from httpcache.store.sieve import Sieve
+
+
+class Node:
+    """RAM over disk as in httpcache/store/tiered.py; `disk` may be 0.
+
+    `overhead` is what an object costs beside its octets, in RAM and on disk, in bytes.
+    """
+
+    def __init__(self, ram: int, disk: int, overhead: tuple[int, int] = (0, 0)) -> None:
+        self._ram: Sieve[int] = Sieve(ram)
+        self._largest = largest_body(ram, has_disk=disk > 0)
+        self._beside, on_disk = overhead
+        self._disk = _Disk(disk, on_disk) if disk else None
+        self.ram_hits = 0
+        self.disk_hits = 0
+
+    def ask(self, key: str, size: int) -> bool:
+        """See Cache."""
+        entry = self._ram.get(key)
+        if entry is not None and entry.value == size:
+            self.ram_hits += 1
+            return True
+        hit = self._disk is not None and self._disk.ask(key, size)
+        self.disk_hits += hit
+        if size <= self._largest:
+            self._ram.put(key, size, size + self._beside)
+        return hit
+
+
+class _Disk:
+    """The disk store's eviction and admission over rows that are only counted."""
+
+    def __init__(self, budget: int, overhead: int) -> None:
+        self._rows = _Rows()
+        self._overhead = overhead
+        self._eviction = Eviction(self._rows, None, budget)
+        self._admission = SecondHit()
+
+    def ask(self, key: str, size: int) -> bool:
+        name = f"{key}.h"
+        cost = size + self._overhead
+        if self._rows.sizes.get(name) == cost:
+            self._eviction.visit(name)
+            return True
+        if not self._eviction.is_pressed or self._admission.admits(key, size):
+            self._rows.put(name, cost)
+            self._eviction.make_room()
+        return False
+
+
+class _Rows:
+    """Rows by number; see httpcache.store.eviction.Rows. Names are keys with a ".h" behind them."""
+
+    def __init__(self) -> None:
+        self.sizes: dict[str, int] = {}
+        self._used = 0
+        self._numbers: dict[str, int] = {}
+        self._names: dict[int, str] = {}
+        self._order: list[int] = []
+        self._next = 1
+
+    def put(self, name: str, size: int) -> None:
+        """A row that is written again keeps its number."""
+        self._used += size - self.sizes.get(name, 0)
+        self.sizes[name] = size
+        if name not in self._numbers:
+            self._numbers[name], self._names[self._next] = self._next, name
+            self._order.append(self._next)
+            self._next += 1
+
+    def used(self) -> int:
+        return self._used
+
+    def records_after(self, row: int, count: int) -> list[tuple[int, str]]:
+        if len(self._order) > 2 * len(self._names) + 1000:
+            self._order = list(self._names)
+        found: list[tuple[int, str]] = []
+        for at in range(bisect_right(self._order, row), len(self._order)):
+            name = self._names.get(self._order[at])
+            if name is not None:
+                found.append((self._order[at], name))
+                if len(found) == count:
+                    break
+        return found
+
+    def size_under(self, prefix: str) -> int:
+        return self.sizes[f"{prefix}.h"]
+
+    def remove_under(self, prefixes: Iterable[str]) -> None:
+        for prefix in prefixes:
+            name = f"{prefix}.h"
+            self._used -= self.sizes.pop(name)
+            del self._names[self._numbers.pop(name)]

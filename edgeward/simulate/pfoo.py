@@ -1,0 +1,37 @@
+"""PFOO-L (Berger et al., SIGMETRICS 2018): a bound on the hit ratio that no cache of a given size can pass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+
+def bounds(requests: Sequence[tuple[str, int]], budget: int) -> tuple[float, float]:
+    """The highest object and byte hit ratio that `budget` bytes could give, each for itself.
+
+    To hit, an object must be kept from its last request to this one, which takes size × time of the cache's room.
+    The cheapest intervals are taken, as if they could be laid into the cache as into one bag, until it is full.
+    """
+    last: dict[tuple[str, int], int] = {}
+    intervals: list[tuple[int, int]] = []  # how long, how large
+    for at, request in enumerate(requests):
+        before = last.get(request)
+        if before is not None and request[1] <= budget:
+            intervals.append((at - before, request[1]))
+        last[request] = at
+    room = budget * len(requests)
+    hits, _ = _taken(sorted(intervals, key=lambda one: one[0] * one[1]), room)
+    _, octets = _taken(sorted(intervals), room)
+    total = sum(size for _, size in requests)
+    return hits / max(1, len(requests)), octets / max(1, total)
+
+
+def _taken(intervals: Iterable[tuple[int, int]], room: int) -> tuple[int, int]:
+    """Intervals taken in this order, and their octets. The one that fills the bag counts whole: this is a bound."""
+    hits = octets = 0
+    for length, size in intervals:
+        if room <= 0:
+            break
+        room -= length * size
+        hits += 1
+        octets += size
+    return hits, octets
