@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from httpcache.messages import Fields, Span, StoredResponse
+from httpcache.messages import Fields, Line, Span, StoredResponse
 
 
 class ForwardReason(StrEnum):
@@ -105,6 +105,8 @@ class Store:
     selecting: tuple[tuple[str, str | None], ...] = ()
     tags: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
+    unshared: tuple[Line, ...] = ()
+    """Field lines that are not stored: for the client alone whose request brought the response (RFC 9111 §5.2.2.7)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +136,8 @@ class Freshened:
     """The next hop said 304: these stored responses are updated; the first answers (RFC 9111 §4.3.4)."""
 
     stored: tuple[StoredResponse, ...]
+    unshared: tuple[Line, ...] = ()
+    """Field lines of the 304 that are for the client alone whose request brought it."""
 
 
 @dataclass(frozen=True, slots=True)

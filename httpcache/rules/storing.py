@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http_sf
 
-from httpcache.messages import Fields, RequestHead, ResponseHead
+from httpcache.messages import Fields, Line, RequestHead, ResponseHead
 from httpcache.rules.cache_control import (
     ResponseDirectives,
     parse_request_directives,
@@ -44,10 +44,11 @@ def decide_storing(
     if reason is not None:
         return DoNotStore(reason)
     return Store(
-        stored_fields(dated(response.fields, response_time), effective.directives, policy),
+        stored_fields(dated(response.fields, response_time), effective.directives),
         selecting_fields(request.fields, names or ()),
         purge_tags(response.fields),
         cache_groups(response.fields),
+        unshared_lines(response.fields, effective.directives),
     )
 
 
@@ -142,13 +143,20 @@ def dated(fields: Fields, response_time: float) -> Fields:
     return fields.replacing("Date", format_http_date(response_time))
 
 
-def stored_fields(fields: Fields, directives: ResponseDirectives, policy: SitePolicy) -> Fields:
+def stored_fields(fields: Fields, directives: ResponseDirectives) -> Fields:
     """All fields but those of the connection, of the proxy, and those the directives name (RFC 9111 §3.1)."""
-    kept = without_hop_by_hop(fields)
-    named = directives.no_cache_fields | directives.private_fields
-    if policy.set_cookie == "strip":
-        named |= {"set-cookie"}
-    return kept.without(named) if named else kept
+    return without_hop_by_hop(fields).without(unshared_names(directives))
+
+
+def unshared_names(directives: ResponseDirectives) -> frozenset[str]:
+    """Names of fields that are not stored: a response with Set-Cookie is never stored with it, and those named."""
+    return directives.no_cache_fields | directives.private_fields | {"set-cookie"}
+
+
+def unshared_lines(fields: Fields, directives: ResponseDirectives) -> tuple[Line, ...]:
+    """What is not stored of a response, and still goes to the client whose request brought it (RFC 9111 §5.2.2.7)."""
+    names = unshared_names(directives)
+    return tuple(line for line in without_hop_by_hop(fields) if line[0].lower() in names)
 
 
 def purge_tags(fields: Fields) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ from httpcache.rules.fields import parse_entity_tag
 from httpcache.rules.forwarding import without_hop_by_hop
 from httpcache.rules.freshness import current_age, date_value, lifetime_of
 from httpcache.rules.partial import answers_from_part, is_partial
-from httpcache.rules.storing import cache_groups, dated, purge_tags
+from httpcache.rules.storing import cache_groups, dated, purge_tags, unshared_lines, unshared_names
 from httpcache.rules.targeted import effective_directives
 from httpcache.rules.vary import matches, vary_names
 from httpcache.settings import SitePolicy
@@ -74,7 +74,10 @@ def decide_validation(
         identified = _identified(request, stored, response.fields)
         if not identified or not _may_update(identified[0], response.fields):
             return AskAgain()
-        return Freshened(tuple(freshen(one, response, request_time, response_time) for one in identified))
+        fresh = tuple(freshen(one, response, request_time, response_time) for one in identified)
+        return Freshened(
+            fresh, unshared_lines(response.fields, effective_directives(fresh[0].fields).directives)
+        )
     if response.status in FAILURES:
         return decide_failure(request, Candidate(stored[0], standing), response_time, policy)
     return UseFull()
@@ -127,11 +130,9 @@ def freshen(
     new = dated(without_hop_by_hop(response.fields).without(NEVER_UPDATED), response_time)
     replaced = new.names() | {"age"}  # the age of what was validated before says nothing any more
     fields = Fields((*(line for line in stored.fields if line[0].lower() not in replaced), *new.lines))
-    directives = effective_directives(fields).directives
-    named = directives.no_cache_fields | directives.private_fields
     return replace(
         stored,
-        fields=fields.without(named) if named else fields,
+        fields=fields.without(unshared_names(effective_directives(fields).directives)),
         request_time=request_time,
         response_time=response_time,
         tags=purge_tags(fields),

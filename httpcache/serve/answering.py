@@ -73,6 +73,8 @@ class Answering:
         )
         age = int(current_age(stored, now))
         told = age if age > 0 or not led or freshened or "age" in stored.fields else None
+        if led and landed.unshared:
+            stored = replace(stored, fields=stored.fields.adding(*landed.unshared))
         if landed.arriving is None:
             return self._from_stored(question.head, stored, told, handling)
         return self._arriving(question.head, stored, landed.arriving, told, handling)

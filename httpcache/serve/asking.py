@@ -65,9 +65,9 @@ class Asking:
                     standing,
                 )
                 match outcome:
-                    case Freshened(stored):
+                    case Freshened():
                         await reply.close()
-                        return Outcome.SHARED, self._freshened(stored, mark, flight_key, flight)
+                        return Outcome.SHARED, self._freshened(outcome, mark, flight_key, flight)
                     case ServeStale():
                         await reply.close()
                         return Outcome.FAILED, Failed(None, reply.head)
@@ -118,14 +118,14 @@ class Asking:
         return reply
 
     def _freshened(
-        self, stored: tuple[StoredResponse, ...], mark: PurgeMark, flight_key: object, flight: Flight[Landed]
+        self, freshened: Freshened, mark: PurgeMark, flight_key: object, flight: Flight[Landed]
     ) -> Stored:
         """Keep what a 304 freshened: proven good as far as the log had been followed when the question was sent."""
-        fresh = [replace(one, mark=mark) for one in stored]
+        fresh = [replace(one, mark=mark) for one in freshened.stored]
         for one in fresh:
             self._tier.store.keep(one, {})
         self._tier.collapser.close(flight_key, flight)
-        return Stored(fresh[0], None, 304)
+        return Stored(fresh[0], None, 304, freshened.unshared)
 
     def keep_post(self, question: Question, reply: Reply, mark: PurgeMark) -> Stored | None:
         """Store the response to a POST where it answers later GETs (RFC 9110 §9.3.3); None when it does not.
@@ -178,7 +178,7 @@ class Asking:
         task = asyncio.get_running_loop().create_task(self._pump(reply, stored, arriving, flight_key, flight))
         self._pumps.add(task)
         task.add_done_callback(self._pumps.discard)
-        return Outcome.SHARED, Stored(stored, arriving, reply.head.status)
+        return Outcome.SHARED, Stored(stored, arriving, reply.head.status, decision.unshared)
 
     async def _pump(
         self,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from httpcache.fetch.arriving import ArrivingBody
 from httpcache.fetch.failures import NextHopError
 from httpcache.fetch.next_hop import Reply
-from httpcache.messages import ResponseHead, StoredResponse
+from httpcache.messages import Line, ResponseHead, StoredResponse
 from httpcache.rules.decisions import NotStoredReason
 
 
@@ -18,6 +18,8 @@ class Stored:
     stored: StoredResponse
     arriving: ArrivingBody | None
     fwd_status: int
+    unshared: tuple[Line, ...] = ()
+    """Field lines for the leader's client alone: they are not stored."""
 
 
 @dataclass(frozen=True, slots=True)

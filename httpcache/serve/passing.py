@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from httpcache.fetch.failures import NextHopError
 from httpcache.fetch.next_hop import Reply
-from httpcache.messages import RequestHead
+from httpcache.messages import PurgeMark, RequestHead
 from httpcache.rules.answers import passed_head
 from httpcache.rules.cache_key import cache_key
 from httpcache.rules.decisions import (
@@ -20,7 +20,7 @@ from httpcache.rules.decisions import (
 )
 from httpcache.rules.forwarding import max_forwards_reached
 from httpcache.rules.invalidation import invalidated_groups, invalidated_uris
-from httpcache.rules.validation import decide_failure, freshen_by_head
+from httpcache.rules.validation import FAILURES, decide_failure, freshen_by_head
 from httpcache.serve.answering import Answering
 from httpcache.serve.asking import Asking
 from httpcache.serve.exchange import Answer, Incoming
@@ -86,10 +86,9 @@ class Passing:
         Not those that an order or an unsafe request has made invalid: a HEAD is no validation (§4.4).
         """
         mark, request_time = self._tier.purges.mark, self._tier.now()
-        try:
-            reply = await self._asking.send(question.incoming, question.key.key, mark)
-        except NextHopError as error:
-            return self._answering.failure(question, error)
+        reply = await self._ask(question, mark)
+        if isinstance(reply, Answer):
+            return reply
         for stored in question.good:
             freshened = freshen_by_head(stored, reply.head, request_time, self._tier.now())
             if freshened is None:
@@ -100,14 +99,27 @@ class Passing:
 
     async def forward_alone(self, question: Question, detail: str = "not-collapsible") -> Answer:
         """Forward a request that could not share a fetch, with its own conditions and range; `detail` says why."""
+        reply = await self._ask(question, self._tier.purges.mark)
+        return reply if isinstance(reply, Answer) else self.pass_on(question, Passed(reply, detail))
+
+    async def _ask(self, question: Question, mark: PurgeMark) -> Reply | Answer:
+        """What the next hop says; where it fails, what is stored if stale is allowed (RFC 5861 §4), else the failure."""
+        failure: NextHopError | None = None
         try:
-            reply = await self._asking.send(question.incoming, question.key.key, self._tier.purges.mark)
+            reply = await self._asking.send(question.incoming, question.key.key, mark)
+            if reply.head.status not in FAILURES:
+                return reply
         except NextHopError as error:
-            outcome = decide_failure(question.head, question.selected, self._tier.now(), question.policy)
+            failure = error
+        outcome = decide_failure(question.head, question.selected, self._tier.now(), question.policy)
+        if failure is not None:
             if isinstance(outcome, ServeStale):
                 return self._answering.stale(question, outcome.reuse, None)
-            return self._answering.failure(question, error)
-        return self.pass_on(question, Passed(reply, detail))
+            return self._answering.failure(question, failure)
+        if isinstance(outcome, ServeStale):
+            await reply.close()
+            return self._answering.stale(question, outcome.reuse, reply.head.status)
+        return reply
 
     def pass_on(self, question: Question, landed: Passed) -> Answer:
         """The answer that streams a reply to the one client that asked."""

@@ -145,3 +145,40 @@ async def test_the_response_to_a_post_answers_later_gets_where_it_says_so(world)
     assert got.body == b"new"
     assert ";hit" in got.cache_status[-1]
     assert [one.method for one in world.origin.requests] == ["GET", "POST"]
+
+
+async def test_fields_for_one_client_reach_that_client_and_nobody_else(world):
+    world.origin.answers(
+        "/a", b"x", Cache_Control='max-age=60, private="X-User", no-cache="X-Once"', X_User="1", X_Once="2"
+    )
+    first, second = await world.get("/a"), await world.get("/a")
+    assert (first.fields.get("X-User"), first.fields.get("X-Once")) == ("1", "2")
+    assert ";hit" in second.cache_status[-1]
+    assert not {"X-User", "X-Once"} & set(second.fields)
+
+
+async def test_a_cookie_that_is_not_stored_reaches_the_client_that_it_was_set_for(worlds):
+    async with worlds(sites=({"set_cookie": "strip"},)) as world:
+        world.origin.answers(
+            "/a", b"x", Cache_Control="public, max-age=60", ETag='"1"', fields=[("Set-Cookie", "id=1")]
+        )
+        assert (await world.get("/a")).fields.getall("Set-Cookie") == ["id=1"]
+        assert "Set-Cookie" not in (await world.get("/a")).fields
+        world.pass_time(61)
+        world.origin.answers(
+            "/a", b"x", Cache_Control="public, max-age=60", ETag='"1"', fields=[("Set-Cookie", "id=2")]
+        )
+        validated = await world.get("/a")
+        assert world.origin.seen("/a")[-1].get("If-None-Match") == '"1"'
+        assert validated.fields.getall("Set-Cookie") == ["id=2"]
+        assert "Set-Cookie" not in (await world.get("/a")).fields
+
+
+async def test_a_head_gets_what_stale_if_error_allows(world):
+    world.origin.answers("/a", b"four", Cache_Control="max-age=10, stale-if-error=60")
+    await world.get("/a")
+    world.pass_time(11)
+    for failure in ({"status": 503}, {"raw": b""}):
+        world.origin.answers("/a", b"", **failure)
+        got = await world.get("/a", method="HEAD")
+        assert (got.status, got.fields["Content-Length"]) == (200, "4")
