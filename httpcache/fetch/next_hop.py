@@ -14,6 +14,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from httpcache.fetch.failures import NextHopError
+from httpcache.fetch.one_response import Connector
 from httpcache.messages import Fields, RequestHead, ResponseHead
 from httpcache.settings import FetchSettings
 
@@ -93,7 +94,7 @@ class NextHop:
 
     def __init__(self, settings: FetchSettings) -> None:
         self._settings = settings
-        connector = aiohttp.TCPConnector(
+        connector = Connector(
             limit=0,
             limit_per_host=settings.connections,
             keepalive_timeout=settings.keepalive,

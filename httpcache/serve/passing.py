@@ -103,7 +103,7 @@ class Passing:
         return reply if isinstance(reply, Answer) else self.pass_on(question, Passed(reply, detail))
 
     async def _ask(self, question: Question, mark: PurgeMark) -> Reply | Answer:
-        """What the next hop says; where it fails, what is stored if stale is allowed (RFC 5861 §4), else the failure."""
+        """What the next hop says; where it fails, what is stored if stale is allowed (RFC 5861 §4)."""
         failure: NextHopError | None = None
         try:
             reply = await self._asking.send(question.incoming, question.key.key, mark)
