@@ -174,7 +174,10 @@ class PurgeSettings(_Group):
     log_at: str = ""
     """URL of the admin listener that keeps the purge log. Empty: the first shield's host, its port plus 1000."""
     lag_limit: Seconds = 30.0
-    """How long a worker may be cut off from the log before it stops reusing without validation, in seconds."""
+    """How long a worker may be cut off from the log before `when_cut_off` holds, in seconds."""
+    when_cut_off: Literal["validate", "serve-stale", "refuse"] = "validate"
+    """What a worker does when it is cut off from the log: it validates what is stored before it uses it, uses it as it
+    is (a purge may have been missed), or answers GET and HEAD with 503."""
     heartbeat: Annotated[float, Field(gt=0)] = 2.0
     """Longest silence of the feed, in seconds."""
     log_age: Seconds = 30 * 86400.0
@@ -286,8 +289,14 @@ class Settings(_Group):
 
     @property
     def keeps_log(self) -> bool:
-        """Whether this node keeps the purge log: a shield or an edge that is alone, unless `log_at` names another."""
-        return not self.purge.log_at and not self.shields
+        """Whether this node keeps the purge log: a shield or an edge that is alone, or the one that `log_at` names."""
+        if self.purge.log_at:
+            return self._is_own_admin(self.purge.log_at)
+        return not self.shields
+
+    def _is_own_admin(self, url: str) -> bool:
+        host, port = self.admin_address
+        return url.removesuffix("/") == f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def admin_port(port: int) -> int:

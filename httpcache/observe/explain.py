@@ -73,7 +73,10 @@ STOOD = {
     Standing.GOOD: "",
     Standing.SOFT: "What was stored has been purged softly: it must be validated first.",
     Standing.INVALID: "What was stored was invalidated by a request that changed it.",
-    Standing.UNPROVEN: "The purge log has been out of reach for too long: nothing is reused without validation.",
+    Standing.TOLERATED: "The purge log has been out of reach for too long: what was stored was given all the same, "
+    "as purge.when_cut_off says.",
+    Standing.CUT_OFF: "The purge log has been out of reach for too long: nothing is reused without validation.",
+    Standing.UNPROVEN: "A purge order may have been missed since it was stored: it must be validated first.",
     Standing.GONE: "What was stored has been purged.",
 }
 

@@ -44,6 +44,11 @@ PURGE_LAG = Gauge(
     "Seconds since the purge log was last heard, most over workers.",
     multiprocess_mode="livemax",
 )
+PURGE_CUT_OFF = Gauge(
+    "edgeward_purge_cut_off",
+    "Workers that have not heard the purge log for longer than purge.lag_limit.",
+    multiprocess_mode="livesum",
+)
 CONNECTIONS = Gauge("edgeward_connections", "Client connections open.", multiprocess_mode="livesum")
 
 

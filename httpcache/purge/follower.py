@@ -66,6 +66,7 @@ class Follower:
         self._tasks: list[asyncio.Task[None]] = []
         self._failures = 0
         self._complaint = ""
+        self._is_stuck = False
 
     async def start(self) -> None:
         """Load what was applied, follow, and wait a while for the end. Raises KeyFault, OSError, sqlite3.Error."""
@@ -95,8 +96,15 @@ class Follower:
         return max(0.0, now - self._heard_at)
 
     async def reached(self, mark: PurgeMark, timeout: float) -> bool:
-        """Wait until the log is followed as far as `mark`; False when `timeout` seconds pass first."""
-        return await self._wait_until(lambda: self.watermarks.mark >= mark, timeout)
+        """Wait until the log is followed as far as `mark`; False when `timeout` seconds pass first.
+
+        Once that was in vain nobody waits until there is progress: a cut must not delay every request.
+        """
+        if self.watermarks.mark >= mark or self._is_stuck:
+            return self.watermarks.mark >= mark
+        has_reached = await self._wait_until(lambda: self.watermarks.mark >= mark, timeout)
+        self._is_stuck = not has_reached
+        return has_reached
 
     async def _wait_until(self, holds: Callable[[], bool], timeout: float) -> bool:
         try:
@@ -108,6 +116,7 @@ class Follower:
         return True
 
     def _progressed(self) -> None:
+        self._is_stuck = False
         self._progress.set()
         self._progress = asyncio.Event()
 
@@ -209,9 +218,11 @@ class Follower:
         limit = self._settings.purge.lag_limit
         while True:
             left = limit - self.lag(self._monotonic())
-            if left <= 0 and self.watermarks.proven:
-                self.watermarks.proven = False
-                log.warning("cut off from the purge log for %g seconds: validating everything", limit)
+            if left <= 0 and not self.watermarks.is_silent:
+                self.watermarks.fall_silent()
+                log.warning(
+                    "cut off from the purge log for %g seconds: %s", limit, self._settings.purge.when_cut_off
+                )
             await (asyncio.sleep(left) if left > 0 else self._progress.wait())
 
     async def _acknowledge(self, session: aiohttp.ClientSession, url: str) -> None:

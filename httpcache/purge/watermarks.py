@@ -42,11 +42,14 @@ def levels_of(n: int, order: Order) -> Iterable[NamedLevel]:
 class Watermarks:
     """One worker's watermarks, at most `limit` named ones: beyond it the oldest are folded into wider ones.
 
-    `proven` is whether the log has been heard within the lag limit; while it is not, nothing is reused unasked.
+    `proven` is whether the log's end has been heard within the lag limit; while it is not, nothing is GOOD.
+    `when_silent` is how what is not purged stands once the log has been silent for longer than the limit.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, when_silent: Standing = Standing.CUT_OFF) -> None:
         self._limit = limit
+        self._when_silent = when_silent
+        self._is_silent = False
         self._everything: Level = (0, 0)
         # In order of their last raise, so that the oldest is found at once.
         self._named: dict[Kind, OrderedDict[str, Level]] = {kind: OrderedDict() for kind in NAMED}
@@ -71,7 +74,17 @@ class Watermarks:
     @proven.setter
     def proven(self, proven: bool) -> None:
         self._proven = proven
+        self._is_silent = self._is_silent and not proven
         self._settle()
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether the log has been silent for longer than the lag limit."""
+        return self._is_silent
+
+    def fall_silent(self) -> None:
+        """The lag limit is over. Until the log's end is heard again (`proven`), nothing is GOOD."""
+        self._is_silent, self.proven = True, False
 
     def __len__(self) -> int:
         return len(self._urls) + len(self._prefixes) + len(self._tags) + len(self._hosts)
@@ -119,9 +132,10 @@ class Watermarks:
         hard, soft = self._level(stored)
         if hard > n:
             return Standing.GONE
-        if not same_epoch or n < self._floor or not self._proven:
+        if not same_epoch or n < self._floor or not (self._proven or self._is_silent):
             return Standing.UNPROVEN
-        return Standing.SOFT if soft > n else Standing.GOOD
+        standing = Standing.GOOD if self._proven else self._when_silent
+        return standing.or_worse(Standing.SOFT) if soft > n else standing
 
     def _level(self, stored: StoredResponse) -> Level:
         """The highest of all watermarks that cover it: O(number of its tags)."""

@@ -22,13 +22,23 @@ class ForwardReason(StrEnum):
 
 
 class Standing(StrEnum):
-    """What purge orders and invalidations say of a stored response, before any rule of freshness."""
+    """What purge orders and invalidations say of a stored response, before any rule of freshness; the mildest first.
+
+    TOLERATED and CUT_OFF are what is not purged as far as is known, while the purge log has not been heard for longer
+    than the limit, by `purge.when_cut_off`; UNPROVEN is what may be covered by an order that has been missed.
+    """
 
     GOOD = "good"
+    TOLERATED = "purge-log-silent-tolerated"
     SOFT = "soft-purged"
     INVALID = "invalidated"
+    CUT_OFF = "purge-log-silent"
     UNPROVEN = "purge-log-lost"
     GONE = "purged"
+
+    def or_worse(self, other: Standing) -> Standing:
+        """The worse of both."""
+        return max(self, other, key=list(Standing).index)
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,7 +70,7 @@ def _decide(
     if is_partial(stored) and not answers_from_part(request, stored, now):
         return Forward(ForwardReason.PARTIAL)
     validated = _to_validate(first, present)
-    if first.standing is not Standing.GOOD:
+    if first.standing not in (Standing.GOOD, Standing.TOLERATED):
         return Validate(validated, ForwardReason.STALE, first.standing.value)
     if response.no_cache:
         return Validate(validated, ForwardReason.STALE, "no-cache")
@@ -82,7 +82,7 @@ def _decide(
         return _if_stale(directives, response, stored, validated, (age, left))
     if directives.min_fresh is not None and left < directives.min_fresh:
         return Validate(validated, ForwardReason.REQUEST, "min-fresh")
-    detail = "" if _is_plain(lifetime.source) else lifetime.source
+    detail = _detail(first.standing, lifetime.source)
     if _is_too_old(directives, age):
         if not response.immutable:
             return Validate(validated, ForwardReason.REQUEST, "max-age")
@@ -119,9 +119,11 @@ def _if_stale(
     return Validate(validated, ForwardReason.STALE)
 
 
-def _is_plain(source: str) -> bool:
-    """Whether the lifetime is the response's own: then Cache-Status need not say where it is from."""
-    return source in ("s-maxage", "max-age", "expires")
+def _detail(standing: Standing, source: str) -> str:
+    """What Cache-Status says of a hit: nothing where the lifetime is the response's own, and nothing is in doubt."""
+    if standing is Standing.TOLERATED:
+        return standing.value
+    return "" if source in ("s-maxage", "max-age", "expires") else source
 
 
 def _negative(left: float) -> int:

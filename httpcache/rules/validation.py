@@ -165,7 +165,11 @@ def decide_failure(
 
     One that was purged softly does for stale-if-error alone; one invalidated, unproven or gone never does.
     """
-    if candidate is None or candidate.standing not in (Standing.GOOD, Standing.SOFT):
+    if candidate is None or candidate.standing not in (
+        Standing.GOOD,
+        Standing.TOLERATED,
+        Standing.SOFT,
+    ):
         return PassFailure()
     stored = candidate.stored
     directives, asked = (
@@ -180,7 +184,7 @@ def decide_failure(
     left = lifetime_of(stored, policy).seconds - age
     windows = (directives.stale_if_error, asked.stale_if_error)
     permitted = any(window is not None and -left < window for window in windows)
-    if candidate.standing is Standing.GOOD:
+    if candidate.standing is not Standing.SOFT:
         permitted = permitted or left > 0 or (asked.max_stale is not None and -left <= asked.max_stale)
     if not permitted:
         return PassFailure()

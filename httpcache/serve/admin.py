@@ -64,6 +64,7 @@ class Admin:
                 "ready": report.ready,
                 "following": report.following,
                 "applied": report.applied,
+                "cut_off": report.cut_off,
                 "lag": round(report.lag, 3),
                 "pid": report.pid,
             }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from httpcache import clock
@@ -12,7 +13,7 @@ from httpcache.fetch.arriving import ArrivingBody
 from httpcache.fetch.collapse import Flight, Outcome
 from httpcache.fetch.failures import NextHopError
 from httpcache.fetch.next_hop import Reply
-from httpcache.messages import Form, PurgeMark, StoredResponse
+from httpcache.messages import Form, PurgeMark, ResponseHead, StoredResponse
 from httpcache.observe import metrics
 from httpcache.rules.decisions import (
     AskAgain,
@@ -27,7 +28,7 @@ from httpcache.rules.decisions import (
     Validate,
 )
 from httpcache.rules.forwarding import for_storing, forwarded_request
-from httpcache.rules.storing import decide_storing
+from httpcache.rules.storing import decide_storing, purge_tags
 from httpcache.rules.validation import conditions, decide_validation
 from httpcache.serve.exchange import Incoming
 from httpcache.serve.landing import Failed, Landed, Passed, Stored
@@ -35,6 +36,12 @@ from httpcache.serve.question import Question
 from httpcache.serve.tier import Tier
 
 log = logging.getLogger(__name__)
+
+When = tuple[PurgeMark, float, float]
+"""How far the purge log had been followed when a question was sent; the times of request and response."""
+
+TRIES = 5
+"""Times that orders may overtake one question before its client is told to come again."""
 
 
 class Asking:
@@ -48,39 +55,74 @@ class Asking:
         self, question: Question, flight_key: object, flight: Flight[Landed]
     ) -> tuple[Outcome, Landed]:
         """One fetch, up to the head of its response; a body that is stored goes on arriving after that."""
-        tier = self._tier
-        mark, request_time = tier.purges.mark, tier.now()
         try:
-            reply = await self._send(question, mark, question.validate)
-            response_time = tier.now()
-            if question.validate is not None:
+            reply, when = await self.current(
+                question, lambda mark: self._send(question, mark, self._validate(question))
+            )
+            validate = self._validate(question)
+            if validate is not None:
                 standing = question.selected.standing if question.selected else Standing.GOOD
                 outcome = decide_validation(
                     question.head,
-                    question.validate.stored,
+                    validate.stored,
                     reply.head,
-                    request_time,
-                    response_time,
+                    when[1],
+                    when[2],
                     question.policy,
                     standing,
                 )
                 match outcome:
                     case Freshened():
                         await reply.close()
-                        return Outcome.SHARED, self._freshened(outcome, mark, flight_key, flight)
+                        return Outcome.SHARED, self._freshened(outcome, when[0], flight_key, flight)
                     case ServeStale():
                         await reply.close()
                         return Outcome.FAILED, Failed(None, reply.head)
                     case AskAgain():
                         await reply.close()
-                        mark, request_time = tier.purges.mark, tier.now()
-                        reply = await self._send(question, mark, None)
-                        response_time = tier.now()
+                        reply, when = await self.current(
+                            question, lambda mark: self._send(question, mark, None)
+                        )
                     case UseFull() | PassFailure():
                         pass
         except NextHopError as error:
             return Outcome.FAILED, Failed(error)
-        return self._land(question, reply, (mark, request_time, response_time), flight_key, flight)
+        return self._land(question, reply, when, flight_key, flight)
+
+    async def current(
+        self, question: Question, send: Callable[[PurgeMark], Awaitable[Reply]]
+    ) -> tuple[Reply, When]:
+        """Ask, and again where an order that came meanwhile covers what was asked for. Raises NextHopError.
+
+        1. The question left; 2. an order came, and was acknowledged; 3. the answer arrives, made before the order:
+        nobody may get it any more, whether it would have been stored or not.
+        """
+        tier = self._tier
+        for _ in range(TRIES):
+            mark, request_time = tier.purges.mark, tier.now()
+            reply = await send(mark)
+            if not self._is_overtaken(question, reply.head, mark):
+                return reply, (mark, request_time, tier.now())
+            await reply.close()
+        raise NextHopError("proxy_internal_error", 503, "purged again and again while it was asked for")
+
+    def _is_overtaken(self, question: Question, head: ResponseHead, mark: PurgeMark) -> bool:
+        if mark == self._tier.purges.mark:
+            return False
+        key, validated = question.key, question.validate.stored if question.validate else ()
+        came = StoredResponse(
+            key.key, key.uri, head.status, "", head.fields, 0.0, 0.0, tags=purge_tags(head.fields), mark=mark
+        )
+        return any(
+            self._tier.is_overtaken(one) for one in (came, *(replace(v, mark=mark) for v in validated))
+        )
+
+    def _validate(self, question: Question) -> Validate | None:
+        """What to validate, unless an order has come since that was decided which wants it gone."""
+        validate, standing = question.validate, self._tier.purges.standing
+        if validate is None or any(standing(one) is Standing.GONE for one in validate.stored):
+            return None
+        return validate
 
     async def _send(self, question: Question, mark: PurgeMark, validate: Validate | None) -> Reply:
         whole = replace(question.incoming, head=for_storing(question.head), content=None)
@@ -140,7 +182,7 @@ class Asking:
         self,
         question: Question,
         reply: Reply,
-        when: tuple[PurgeMark, float, float],
+        when: When,
         flight_key: object,
         flight: Flight[Landed],
     ) -> tuple[Outcome, Landed]:

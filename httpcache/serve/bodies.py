@@ -29,7 +29,7 @@ class StoredContent:
 
     def __init__(self, store: Readable, stored: StoredResponse, composed: Composed) -> None:
         self._store = store
-        self._stored = stored
+        self.stored = stored
         self._composed = composed
         self._octets = self._run()
         self._first = b""
@@ -53,15 +53,15 @@ class StoredContent:
         try:
             if not self._composed.parts:
                 for first, end in self._composed.spans:
-                    async for data in self._store.read(self._stored, form, first, end):
+                    async for data in self._store.read(self.stored, form, first, end):
                         yield data
             for part in self._composed.parts:
                 yield part.before
                 if part.span is not None:
-                    async for data in self._store.read(self._stored, form, *part.span):
+                    async for data in self._store.read(self.stored, form, *part.span):
                         yield data
         except SegmentLost as lost:
-            self._store.forget(self._stored.key, self._stored)
+            self._store.forget(self.stored.key, self.stored)
             raise BrokenOff from lost
 
     async def aclose(self) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from httpcache.fetch.failures import NextHopError
 from httpcache.fetch.next_hop import Reply
-from httpcache.messages import PurgeMark, RequestHead
+from httpcache.messages import RequestHead
 from httpcache.rules.answers import passed_head
 from httpcache.rules.cache_key import cache_key
 from httpcache.rules.decisions import (
@@ -22,7 +22,7 @@ from httpcache.rules.forwarding import max_forwards_reached
 from httpcache.rules.invalidation import invalidated_groups, invalidated_uris
 from httpcache.rules.validation import FAILURES, decide_failure, freshen_by_head
 from httpcache.serve.answering import Answering
-from httpcache.serve.asking import Asking
+from httpcache.serve.asking import Asking, When
 from httpcache.serve.exchange import Answer, Incoming
 from httpcache.serve.landing import Passed
 from httpcache.serve.question import Question
@@ -85,10 +85,10 @@ class Passing:
 
         Not those that an order or an unsafe request has made invalid: a HEAD is no validation (§4.4).
         """
-        mark, request_time = self._tier.purges.mark, self._tier.now()
-        reply = await self._ask(question, mark)
-        if isinstance(reply, Answer):
-            return reply
+        asked = await self._ask(question)
+        if isinstance(asked, Answer):
+            return asked
+        reply, (mark, request_time, _) = asked
         for stored in question.good:
             freshened = freshen_by_head(stored, reply.head, request_time, self._tier.now())
             if freshened is None:
@@ -99,19 +99,22 @@ class Passing:
 
     async def forward_alone(self, question: Question, detail: str = "not-collapsible") -> Answer:
         """Forward a request that could not share a fetch, with its own conditions and range; `detail` says why."""
-        reply = await self._ask(question, self._tier.purges.mark)
-        return reply if isinstance(reply, Answer) else self.pass_on(question, Passed(reply, detail))
+        asked = await self._ask(question)
+        return asked if isinstance(asked, Answer) else self.pass_on(question, Passed(asked[0], detail))
 
-    async def _ask(self, question: Question, mark: PurgeMark) -> Reply | Answer:
+    async def _ask(self, question: Question) -> tuple[Reply, When] | Answer:
         """What the next hop says; where it fails, what is stored if stale is allowed (RFC 5861 §4)."""
         failure: NextHopError | None = None
         try:
-            reply = await self._asking.send(question.incoming, question.key.key, mark)
+            reply, when = await self._asking.current(
+                question, lambda mark: self._asking.send(question.incoming, question.key.key, mark)
+            )
             if reply.head.status not in FAILURES:
-                return reply
+                return reply, when
         except NextHopError as error:
             failure = error
-        outcome = decide_failure(question.head, question.selected, self._tier.now(), question.policy)
+        selected = self._tier.judged_again(question.selected)
+        outcome = decide_failure(question.head, selected, self._tier.now(), question.policy)
         if failure is not None:
             if isinstance(outcome, ServeStale):
                 return self._answering.stale(question, outcome.reuse, None)
@@ -119,7 +122,7 @@ class Passing:
         if isinstance(outcome, ServeStale):
             await reply.close()
             return self._answering.stale(question, outcome.reuse, reply.head.status)
-        return reply
+        return reply, when
 
     def pass_on(self, question: Question, landed: Passed) -> Answer:
         """The answer that streams a reply to the one client that asked."""

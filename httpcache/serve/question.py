@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from httpcache.messages import RequestHead, StoredResponse
+from httpcache.messages import PurgeMark, RequestHead, StoredResponse
 from httpcache.rules.cache_key import CacheKey
 from httpcache.rules.decisions import Candidate, Forward, Standing, Validate
 from httpcache.rules.vary import Selecting, select, selecting_fields
@@ -21,6 +21,8 @@ class Question:
     policy: SitePolicy
     decision: Validate | Forward
     candidates: tuple[Candidate, ...] = ()
+    peer: PurgeMark | None = None
+    """How far the tier that asks has followed the purge log, where this one is behind."""
 
     @property
     def head(self) -> RequestHead:
@@ -45,7 +47,15 @@ class Question:
         chosen = select(self.candidates, self.head)
         return tuple(one.stored for one in chosen if one.standing is Standing.GOOD)
 
-    def flight_key(self, names: frozenset[str]) -> tuple[str, bool, Selecting]:
-        """Which requests may share the answer: those for one key that agree in what Vary is known to name."""
+    def flight_key(self, names: frozenset[str]) -> tuple[str, bool, PurgeMark | None, Selecting]:
+        """Which requests may share the answer: those for one key that agree in what Vary is known to name.
+
+        What was asked for before an order that only the asking tier knows of is no answer to that tier.
+        """
         known = names.union(name for one in self.candidates for name, _ in one.stored.selecting)
-        return self.key.key, self.validate is not None, selecting_fields(self.head.fields, sorted(known))
+        return (
+            self.key.key,
+            self.validate is not None,
+            self.peer,
+            selecting_fields(self.head.fields, sorted(known)),
+        )

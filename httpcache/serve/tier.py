@@ -18,6 +18,8 @@ from httpcache.settings import Settings
 from httpcache.store.invalidations import InvalidationMarks
 from httpcache.store.tiered import TieredStore
 
+_MILD = (Standing.GOOD, Standing.TOLERATED, Standing.SOFT)
+
 
 @dataclass(frozen=True, slots=True)
 class Wiring:
@@ -38,6 +40,11 @@ class Purges(Protocol):
     @property
     def mark(self) -> PurgeMark:
         """How far the log has been followed."""
+        ...
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether the log has been silent for longer than the lag limit."""
         ...
 
     def standing(self, stored: StoredResponse) -> Standing:
@@ -64,9 +71,28 @@ class Tier:
     def candidate(self, stored: StoredResponse) -> Candidate:
         """A stored response with what orders and invalidations say of it."""
         standing = self.purges.standing(stored)
-        if standing is Standing.GOOD and self.is_invalidated(stored):
+        if standing in _MILD and self.is_invalidated(stored):
             standing = Standing.INVALID
         return Candidate(stored, standing)
+
+    def judged_again(self, candidate: Candidate | None) -> Candidate | None:
+        """A candidate after a wait: an order may have come meanwhile. What was not good does not become so."""
+        if candidate is None:
+            return None
+        now = self.candidate(candidate.stored).standing
+        return Candidate(candidate.stored, now.or_worse(candidate.standing))
+
+    def is_overtaken(self, stored: StoredResponse) -> bool:
+        """Whether an order has come that covers what was asked for at `stored.mark`."""
+        return stored.mark != self.purges.mark and self.purges.standing(stored) in (
+            Standing.SOFT,
+            Standing.GONE,
+        )
+
+    @property
+    def refuses(self) -> bool:
+        """Whether nothing is answered that could have been purged: cut off, and the settings say so."""
+        return self.purges.is_silent and self.settings.purge.when_cut_off == "refuse"
 
     def is_invalidated(self, stored: StoredResponse) -> bool:
         """Whether an unsafe method or a group has invalidated it since its fetch began (RFC 9111 §4.4, RFC 9875)."""

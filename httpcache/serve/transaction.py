@@ -61,6 +61,8 @@ class Transactions:
             return await self._passing.forward(incoming, ForwardReason.METHOD, policy)
         if policy.bypass or incoming.content is not None:
             return await self._passing.forward(incoming, ForwardReason.BYPASS, policy)
+        if tier.refuses:
+            return self._answering.refusal(Refusal(503, Standing.CUT_OFF.value))
         return await self._look_up(incoming, cache_key(head, policy), policy)
 
     def refuse(self, refusal: Refusal) -> Answer:
@@ -75,21 +77,21 @@ class Transactions:
 
     async def _look_up(self, incoming: Incoming, key: CacheKey, policy: SitePolicy) -> Answer:
         head = incoming.head
-        behind = not await self._caught_up(head)
+        peer = await self._behind(head)
         names: frozenset[str] = frozenset()
         for attempt in range(ATTEMPTS):
-            decision, candidates = self._decide(head, key, policy, behind)
+            decision, candidates = self._decide(head, key, policy, behind=peer is not None)
             match decision:
                 case Reuse():
                     if decision.refresh:
                         self._refreshing.start(incoming, key, policy, decision.stored)
                     answer = self._answering.reuse(head, decision, key)
-                    if await _is_there(answer):
+                    if await self._stands(answer):
                         return answer
                 case GatewayTimeout():
                     return self._answering.refusal(Refusal(504, decision.detail), key.key)
                 case Validate() | Forward():
-                    question = Question(incoming, key, policy, decision, tuple(candidates))
+                    question = Question(incoming, key, policy, decision, tuple(candidates), peer)
                     if head.method == "HEAD":
                         return await self._passing.forward_head(question)
                     if is_for_origin(head):
@@ -99,23 +101,23 @@ class Transactions:
                     came = await self._ask(question, names)
                     if not isinstance(came, Answer):
                         names |= came
-                    elif await _is_there(came):
+                    elif await self._stands(came):
                         return came
                 case _:
                     assert_never(decision)
         # Every attempt found octets that were lost the moment after: ask as if nothing were stored.
         return await self._passing.forward_alone(Question(incoming, key, policy, Forward(ForwardReason.MISS)))
 
-    async def _caught_up(self, head: RequestHead) -> bool:
-        """Whether this tier has followed the purge log as far as the tier that asks (waits for it a while)."""
+    async def _behind(self, head: RequestHead) -> PurgeMark | None:
+        """How far the tier that asks has followed the purge log, if this one does not get there within a while."""
         if not self._tier.wiring.trusts_peers:
-            return True
+            return None
         text = head.fields.get("edgeward-purge-mark")
         mark = read_mark(text) if text else None
-        return mark is None or await self._tier.reached(mark)
+        return None if mark is None or await self._tier.reached(mark) else mark
 
     def _decide(
-        self, head: RequestHead, key: CacheKey, policy: SitePolicy, behind: bool
+        self, head: RequestHead, key: CacheKey, policy: SitePolicy, *, behind: bool
     ) -> tuple[ReuseDecision, list[Candidate]]:
         store, now = self._tier.store, self._tier.now()
         candidates = self._candidates(store.look_up(key.key), behind)
@@ -132,10 +134,19 @@ class Transactions:
         candidates = [self._tier.candidate(one) for one in stored]
         if behind:
             candidates = [
-                replace(one, standing=Standing.UNPROVEN) if one.standing is Standing.GOOD else one
-                for one in candidates
+                replace(one, standing=one.standing.or_worse(Standing.UNPROVEN)) for one in candidates
             ]
         return candidates
+
+    async def _stands(self, answer: Answer) -> bool:
+        """Whether an answer's stored octets can be read, and no order has come meanwhile that covers them.
+
+        Where they are lost, what named them has been forgotten.
+        """
+        body = answer.body
+        if not isinstance(body, StoredContent):
+            return True
+        return await body.is_there() and not self._tier.is_overtaken(body.stored)
 
     async def _ask(self, question: Question, names: frozenset[str]) -> Answer | frozenset[str]:
         """The answer, or, when what landed does not serve this request, the names of the fields it varies by."""
@@ -169,12 +180,16 @@ class Transactions:
         """Answer with what landed, if it may answer this request too (RFC 9111 §4, collapsed requests)."""
         tier, varies = self._tier, frozenset(name for name, _ in landed.stored.selecting)
         candidate = tier.candidate(landed.stored)
-        if candidate.standing is Standing.GONE:
+        if candidate.standing in (Standing.SOFT, Standing.GONE):
             # 1. the fetch began; 2. an order came that covers it; 3. the response landed: whatever the order wanted
             # gone may be in it, so nobody gets it, and whoever comes next starts a fetch of its own.
             tier.collapser.close(flight_key, joined.flight)
             return varies
         if not joined.led:
+            if candidate.standing is Standing.CUT_OFF:
+                candidate = Candidate(
+                    landed.stored
+                )  # it comes from the next hop just now: that is as good as validated
             decision = decide_reuse(question.head, [candidate], tier.now(), question.policy)
             if isinstance(decision, Forward) and decision.reason is ForwardReason.VARY_MISS:
                 return varies  # another variant: those who want this one wait for each other from now on
@@ -187,15 +202,11 @@ class Transactions:
 
     def _failed(self, question: Question, landed: Failed) -> Answer | frozenset[str]:
         """No usable response: a stored one where stale is allowed (RFC 9111 §4.2.4), else the failure."""
-        outcome = decide_failure(question.head, question.selected, self._tier.now(), question.policy)
+        selected = self._tier.judged_again(question.selected)
+        outcome = decide_failure(question.head, selected, self._tier.now(), question.policy)
         if isinstance(outcome, ServeStale):
             return self._answering.stale(question, outcome.reuse, landed.head.status if landed.head else None)
         return frozenset() if landed.error is None else self._answering.failure(question, landed.error)
-
-
-async def _is_there(answer: Answer) -> bool:
-    """Whether an answer's stored octets can be read. Where they are lost, what named them has been forgotten."""
-    return not isinstance(answer.body, StoredContent) or await answer.body.is_there()
 
 
 def read_mark(text: str) -> PurgeMark | None:

@@ -23,6 +23,7 @@ from httpcache.observe import metrics
 from httpcache.observe.access_log import AccessLog
 from httpcache.purge.follower import Follower
 from httpcache.purge.watermarks import Watermarks
+from httpcache.rules.decisions import Standing
 from httpcache.rules.forwarding import Identity
 from httpcache.serve.coder import Coder
 from httpcache.serve.landing import close_abandoned
@@ -52,7 +53,10 @@ class Worker:
         self._sock = sock
         self._faults: dict[str, int] = {}
         folder = Path(settings.data_folder)
-        self.watermarks = Watermarks(settings.purge.watermarks)
+        tolerates = settings.purge.when_cut_off == "serve-stale"
+        self.watermarks = Watermarks(
+            settings.purge.watermarks, Standing.TOLERATED if tolerates else Standing.CUT_OFF
+        )
         self.follower = Follower(settings, folder, index, self.watermarks)
         self.store = TieredStore(settings.store, folder, evicts=index == 0)
         self.log = AccessLog(settings.observe.access_log)
@@ -112,6 +116,7 @@ class Worker:
             ready=self._server is not None,
             following=self.follower.is_following,
             applied=f"{mark.epoch}.{mark.n}",
+            cut_off=self.watermarks.is_silent,
             lag=round(self.follower.lag(clock.monotonic()), 1),
             pid=os.getpid(),
         )
@@ -119,6 +124,7 @@ class Worker:
     def measure(self) -> None:
         """Set the gauges."""
         metrics.PURGE_APPLIED.set(self.watermarks.mark.n)
+        metrics.PURGE_CUT_OFF.set(self.watermarks.is_silent)
         metrics.PURGE_LAG.set(self.follower.lag(clock.monotonic()))
         metrics.CONNECTIONS.set(len(self.http.web_server.connections))
         metrics.STORE_BYTES.labels("ram").set(self.store.ram.used)

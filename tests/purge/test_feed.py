@@ -153,7 +153,7 @@ async def test_a_cut_longer_than_the_limit_leaves_nothing_proven_until_it_ends(a
     held = stored(one.watermarks.mark)
     assert one.watermarks.standing(held) is Standing.GOOD
     await admin.stop()
-    await until(lambda: one.watermarks.standing(held) is Standing.UNPROVEN)
+    await until(lambda: one.watermarks.standing(held) is Standing.CUT_OFF)
     await admin.start()
     await until(lambda: one.watermarks.standing(held) is Standing.GOOD)
     await one.close()

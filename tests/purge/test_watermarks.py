@@ -134,6 +134,32 @@ def test_nothing_is_good_while_the_log_is_not_heard():
     assert watermarks.standing(response(mark=(EPOCH, 5))) is Standing.GOOD
 
 
+SILENT = [
+    ("validating, not purged", Standing.CUT_OFF, None, Standing.CUT_OFF),
+    ("validating, soft", Standing.CUT_OFF, SOFT_TAG, Standing.CUT_OFF),
+    ("validating, hard", Standing.CUT_OFF, TAG, Standing.GONE),
+    ("tolerating, not purged", Standing.TOLERATED, None, Standing.TOLERATED),
+    ("tolerating, soft", Standing.TOLERATED, SOFT_TAG, Standing.SOFT),
+    ("tolerating, hard", Standing.TOLERATED, TAG, Standing.GONE),
+]
+
+
+@pytest.mark.parametrize(("mode", "order", "standing"), [c[1:] for c in SILENT], ids=[c[0] for c in SILENT])
+def test_while_the_log_is_silent_what_is_not_purged_stands_as_the_settings_say(mode, order, standing):
+    watermarks = Watermarks(16, mode)
+    watermarks.adopt(PurgeMark(EPOCH, 4), 0)
+    assert watermarks.standing(response(tags=("t",), mark=(EPOCH, 4))) is Standing.UNPROVEN
+    watermarks.proven = True
+    if order is not None:
+        watermarks.apply(5, order)
+    watermarks.fall_silent()
+    assert watermarks.standing(response(tags=("t",), mark=(EPOCH, 4))) is standing
+    assert watermarks.standing(response(tags=("t",), mark=(3, 9))) in (Standing.UNPROVEN, Standing.GONE)
+    watermarks.proven = True
+    assert not watermarks.is_silent
+    assert watermarks.standing(response(mark=(EPOCH, 5))) is Standing.GOOD
+
+
 def test_nothing_is_good_before_the_log_was_ever_heard():
     assert Watermarks(16).standing(response(mark=(0, 0))) is Standing.UNPROVEN
 

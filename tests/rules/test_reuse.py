@@ -110,6 +110,13 @@ STANDINGS = [
     ("soft-purged is validated", Standing.SOFT, FRESH, ("validate", "stale", "soft-purged")),
     ("invalidated is validated (§4.4)", Standing.INVALID, FRESH, ("validate", "stale", "invalidated")),
     ("unproven is validated", Standing.UNPROVEN, FRESH, ("validate", "stale", "purge-log-lost")),
+    ("cut off is validated", Standing.CUT_OFF, FRESH, ("validate", "stale", "purge-log-silent")),
+    (
+        "tolerated is reused, and told",
+        Standing.TOLERATED,
+        FRESH,
+        ("reuse", 100, 60, False, "purge-log-silent-tolerated"),
+    ),
 ]
 
 

@@ -174,6 +174,8 @@ FAILURES = [
     ),
     ("invalidated may not", {"Cache_Control": "max-age=60, stale-if-error=999"}, {}, Standing.INVALID, False),
     ("unproven may not", {"Cache_Control": "max-age=60, stale-if-error=999"}, {}, Standing.UNPROVEN, False),
+    ("cut off may not", {"Cache_Control": "max-age=60, stale-if-error=999"}, {}, Standing.CUT_OFF, False),
+    ("tolerated may", {"Cache_Control": "max-age=60, stale-if-error=999"}, {}, Standing.TOLERATED, True),
     (
         "soft-purged and fresh needs stale-if-error, too",
         {"Cache_Control": "max-age=600"},

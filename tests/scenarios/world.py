@@ -18,6 +18,7 @@ from httpcache.serve.admin import Admin
 from httpcache.serve.sockets import listening
 from httpcache.serve.worker import Worker
 from httpcache.settings import Settings
+from tests.scenarios.link import Link
 from tests.scenarios.origin import Origin
 from tests.scenarios.ports import free_port
 
@@ -94,26 +95,48 @@ class Node:
 
 
 class World:
-    """Everything a play needs. `tiers` is 1 (edges ask the origin) or 2 (edges ask the shield)."""
+    """Everything a play needs. `tiers` is 1 (edges ask the origin) or 2 (edges ask the shields; the first has the log).
 
-    def __init__(self, folder: Path, *, edges: int = 1, tiers: int = 2, **settings: Any) -> None:
+    With `linked`, what the first edge follows the log by is a `link` that can be cut.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        edges: int = 1,
+        tiers: int = 2,
+        shields: int = 1,
+        linked: bool = False,
+        **settings: Any,
+    ) -> None:
         self.origin = Origin()
         self._folder = folder
         self._count = edges
         self._tiers = tiers
         self._settings = settings
-        self.shield: Node | None = None
+        self._shield_count = shields
+        self._linked = linked
+        self.link: Link | None = None
+        self.shields: list[Node] = []
         self.edges: list[Node] = []
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> World:
         await self.origin.start()
-        if self._tiers == 2:
-            self.shield = self._node("shield", shield, origin=self.origin.url)
-            await self.shield.start()
+        for index in range(self._shield_count if self._tiers == 2 else 0):
+            at = {"log_at": self.shields[0].admin_url} if index else {}
+            name = f"shield-{index + 1}" if index else "shield"
+            self.shields.append(self._node(name, shield, at, origin=self.origin.url))
+            await self.shields[-1].start()
         for index in range(self._count):
-            next_hop = {"shields": (self.shield.url,)} if self.shield else {"origin": self.origin.url}
-            node = self._node(f"edge-{index + 1}", edge, **next_hop)
+            shields = tuple(one.url for one in self.shields)
+            next_hop = {"shields": shields} if shields else {"origin": self.origin.url}
+            at = {}
+            if self._linked and not index:
+                self.link = await Link(self.shields[0].admin_url).start()
+                at = {"log_at": self.link.url}
+            node = self._node(f"edge-{index + 1}", edge, at, **next_hop)
             self.edges.append(node)
             await node.start()
         self._session = aiohttp.ClientSession(
@@ -123,7 +146,12 @@ class World:
         )
         return self
 
-    def _node(self, name: str, module: Any, **next_hop: Any) -> Node:
+    @property
+    def shield(self) -> Node | None:
+        """The first shield, which keeps the log."""
+        return self.shields[0] if self.shields else None
+
+    def _node(self, name: str, module: Any, purge: dict[str, Any], **next_hop: Any) -> Node:
         settings = {
             "tier": module.__name__,
             "name": name,
@@ -134,13 +162,16 @@ class World:
             **next_hop,
             **self._settings,
         }
+        settings["purge"] = {**settings.get("purge", {}), **purge}
         return Node(Settings.model_validate(settings), module)
 
     async def __aexit__(self, *_: object) -> None:
         assert self._session is not None
         await self._session.close()
-        for node in [*self.edges, *([self.shield] if self.shield else [])]:
+        for node in [*self.edges, *reversed(self.shields)]:
             await node.stop()
+        if self.link is not None:
+            await self.link.close()
         await self.origin.close()
 
     @property
@@ -151,8 +182,8 @@ class World:
 
     @property
     def nodes(self) -> list[Node]:
-        """Every node, the shield first."""
-        return [*([self.shield] if self.shield else []), *self.edges]
+        """Every node, the shields first."""
+        return [*self.shields, *self.edges]
 
     def pass_time(self, seconds: float) -> None:
         """Put every node's clock forward."""
