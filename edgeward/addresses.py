@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 
 import click
 
-from httpcache.settings import admin_port, split_address
+from httpcache.setting_kinds import split_address
+from httpcache.settings import admin_port
 
 
 class AddressParam(click.ParamType[tuple[str, int]]):

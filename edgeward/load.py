@@ -21,7 +21,7 @@ from edgeward.load_client import AskError, Target
 from edgeward.load_report import OriginSaw, render, report
 from edgeward.load_run import Pace, Run, drive
 from edgeward.load_workload import Workload, read_trace, zipf_workload
-from httpcache.settings import parse_size
+from httpcache.setting_kinds import parse_size
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,15 +10,15 @@ from pydantic import BaseModel, BeforeValidator
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from httpcache import settings
+from httpcache import setting_kinds, settings
 
 KINDS = {
-    settings.Size: "size",
-    settings.Seconds: "seconds",
-    settings.Address: "HOST:PORT",
-    settings.AdminAddress: "HOST:PORT",
-    settings.ServerUrl: "URL of a server",
-    settings.Network: "address or network",
+    setting_kinds.Size: "size",
+    setting_kinds.Seconds: "seconds",
+    setting_kinds.Address: "HOST:PORT",
+    setting_kinds.AdminAddress: "HOST:PORT",
+    setting_kinds.ServerUrl: "URL of a server",
+    setting_kinds.Network: "address or network",
 }
 NAMES = {str: "text", int: "whole number", float: "number", bool: "true or false"}
 BOUNDS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
@@ -83,7 +83,9 @@ def _default(field: FieldInfo) -> str:
     value = field.get_default(call_default_factory=True, validated_data={})
     if value is PydanticUndefined or value in (None, (), {}, ""):
         return "–"
-    if any(isinstance(one, BeforeValidator) and one.func is settings.parse_size for one in field.metadata):
+    if any(
+        isinstance(one, BeforeValidator) and one.func is setting_kinds.parse_size for one in field.metadata
+    ):
         return f"`{_size(value)}`"
     return ", ".join(f"`{one}`" for one in value) if isinstance(value, tuple) else f"`{_toml(value)}`"
 

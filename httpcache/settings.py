@@ -2,69 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from ipaddress import ip_network
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(B|KiB|MiB|GiB|TiB|kB|MB|GB|TB)?", re.ASCII)
-_UNITS = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
-_UNITS |= {"kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
-
-
-def parse_size(text: object) -> object:
-    """Bytes from "12MiB", "1.5GB" or a whole number; other types pass through for the type check to refuse."""
-    if not isinstance(text, str):
-        return text
-    match = _SIZE.fullmatch(text.strip())
-    if match is None:
-        raise ValueError("is not a size: write a number and B, KiB, MiB, GiB or TiB, as in 12MiB")
-    return int(float(match[1]) * _UNITS[match[2] or "B"])
-
-
-def split_address(address: str) -> tuple[str, int]:
-    """Host and port of "127.0.0.1:8080" or "[::1]:8080". Raises ValueError when it is neither."""
-    host, colon, port = address.rpartition(":")
-    if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
-        raise ValueError("is not an address: write HOST:PORT, as in 127.0.0.1:8080 or [::1]:8080")
-    return host.removeprefix("[").removesuffix("]"), int(port)
-
-
-def _check_address(address: object) -> object:
-    if isinstance(address, str):
-        split_address(address)
-    return address
-
-
-def _check_admin(address: object) -> object:
-    return _check_address(address) if address else address
-
-
-def _check_url(url: object) -> object:
-    if not isinstance(url, str):
-        return url
-    match = re.fullmatch(r"https?://([^/?#@\s]+)/?", url)
-    if match is None:
-        raise ValueError("is not the URL of a server: write http://HOST[:PORT] or https://HOST[:PORT]")
-    return url.removesuffix("/")
-
-
-def _check_network(network: object) -> object:
-    if isinstance(network, str):
-        try:
-            ip_network(network, strict=False)
-        except ValueError:
-            raise ValueError("is not an address or network: write 10.0.0.5 or 10.0.0.0/8") from None
-    return network
-
-
-Size = Annotated[int, BeforeValidator(parse_size), Field(ge=0)]
-Seconds = Annotated[float, Field(ge=0)]
-Address = Annotated[str, BeforeValidator(_check_address)]
-Network = Annotated[str, BeforeValidator(_check_network)]
-AdminAddress = Annotated[str, BeforeValidator(_check_admin)]
-ServerUrl = Annotated[str, BeforeValidator(_check_url)]
+from httpcache.setting_kinds import Address, AdminAddress, Network, Seconds, ServerUrl, Size, split_address
 
 
 class _Group(BaseModel):
@@ -97,8 +39,18 @@ class FetchSettings(_Group):
     """Longest wait from the request to the head of the response, in seconds."""
     between_bytes_timeout: Seconds = 15.0
     """Longest silence within a response body, in seconds."""
+    minimum_rate: Size = 0
+    """Least rate of a response body, in bytes a second; a slower one is broken off. 0 is any."""
+    rate_window: Annotated[float, Field(gt=0)] = 30.0
+    """Seconds of waiting for a response body over which its rate is measured."""
+    head_size: Annotated[Size, Field(ge=1024)] = 64 * 2**10
+    """Largest field line of a response, in bytes; a larger one is an error of the next hop (502)."""
+    fields: int = Field(default=200, ge=16)
+    """Most field lines of a response; more is an error of the next hop (502)."""
     connections: int = Field(default=256, ge=1)
-    """Connections to one next hop from one worker; more requests wait for a free one."""
+    """Requests under way to one next hop from one worker; more wait for their turn."""
+    turn_timeout: Seconds = 10.0
+    """Longest wait for a turn at a next hop, in seconds; then the answer is a stale one, or 503. 0 is any."""
     keepalive: Seconds = 30.0
     """How long an idle connection to the next hop is kept, in seconds."""
     longest_wait: Seconds = 30.0
@@ -112,14 +64,26 @@ class FetchSettings(_Group):
 class ServeSettings(_Group):
     """How clients are answered."""
 
-    head_size: Size = 32 * 2**10
-    """Largest request line, and largest field line, in bytes; more is refused with 400 or 431."""
+    connections: int = Field(default=8192, ge=1)
+    """Client connections of one worker. One more takes the place of an idle one, or is refused with 503."""
+    head_size: Annotated[Size, Field(ge=256)] = 32 * 2**10
+    """Largest head of a request, in bytes: request line and field lines together; more is refused with 431."""
+    head_timeout: Seconds = 15.0
+    """Longest time from the first octet of a head, or from the connection, to its end, in seconds; then 408."""
     url_length: int = Field(default=8192, ge=64)
     """Longest request target, in octets; a longer one is refused with 414."""
     fields: int = Field(default=100, ge=1)
     """Most field lines of a request; more is refused with 431."""
     request_body: Size = 0
     """Largest request body that is forwarded, in bytes; 0 is without limit. A larger one is refused with 413."""
+    body_timeout: Seconds = 30.0
+    """Longest silence within a request body while it is read, in seconds; then 408. 0 is any."""
+    send_timeout: Seconds = 60.0
+    """How long a client may take nothing of an answer that waits for it, in seconds; then it is cut off. 0 is any."""
+    minimum_rate: Size = 512
+    """Least rate at which a client takes answers and sends request bodies, in bytes a second. 0 is any."""
+    rate_window: Annotated[float, Field(gt=0)] = 60.0
+    """Seconds of waiting for a client over which its rate is measured."""
     idle_timeout: Seconds = 75.0
     """How long a connection without a request is kept, in seconds."""
     drain: Seconds = 30.0

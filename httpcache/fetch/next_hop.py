@@ -13,8 +13,11 @@ import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
+from httpcache import clock
 from httpcache.fetch.failures import NextHopError
 from httpcache.fetch.one_response import Connector
+from httpcache.fetch.pace import Pace
+from httpcache.fetch.turns import Turns
 from httpcache.messages import Fields, RequestHead, ResponseHead
 from httpcache.settings import FetchSettings
 
@@ -28,16 +31,21 @@ class Reply:
     server: str
     _response: aiohttp.ClientResponse
     _silence: float | None
+    _pace: Pace
+    _turns: Turns | None
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """The octets of the body. Raises NextHopError when it breaks off or falls silent."""
+        """The octets of the body. Raises NextHopError when it breaks off, falls silent or comes too slowly."""
         content = self._response.content
         try:
             while True:
+                asked = clock.monotonic()
                 async with asyncio.timeout(self._silence):
                     data = await content.readany()
                 if not data and content.at_eof():
                     return
+                if self._pace.is_too_slow(len(data), clock.monotonic() - asked):
+                    raise NextHopError("connection_read_timeout", 504, "body too slow")
                 yield data
         except TimeoutError as error:
             raise NextHopError("connection_read_timeout", 504, "body fell silent") from error
@@ -50,6 +58,9 @@ class Reply:
             self._response.release()
         else:
             self._response.close()
+        if self._turns is not None:
+            self._turns.give(self.server)
+            self._turns = None
 
 
 Interim = Callable[[ResponseHead], None]
@@ -94,9 +105,9 @@ class NextHop:
 
     def __init__(self, settings: FetchSettings) -> None:
         self._settings = settings
+        self._turns = Turns(settings.connections, settings.turn_timeout)
         connector = Connector(
-            limit=0,
-            limit_per_host=settings.connections,
+            limit=0,  # requests wait for their turn before they ask for a connection
             keepalive_timeout=settings.keepalive,
             ttl_dns_cache=60,
         )
@@ -112,8 +123,9 @@ class NextHop:
                 # Runs from the end of the request, so that an upload may take its time; bodies have their own limit.
                 sock_read=max(settings.first_byte_timeout, settings.between_bytes_timeout) or None,
             ),
-            max_line_size=64 * 2**10,
-            max_field_size=64 * 2**10,
+            max_line_size=settings.head_size,
+            max_field_size=settings.head_size,
+            max_headers=settings.fields,
         )
 
     async def close(self) -> None:
@@ -135,12 +147,18 @@ class NextHop:
         _interim.set(interim)
         failure = NextHopError("destination_not_found", 502, "no origin for this host")
         for server in servers:
+            await self._turns.take(server)
+            reply = None
             try:
-                return await self._send(request, server, body, host)
+                reply = await self._send(request, server, body, host)
+                return reply
             except NextHopError as error:
                 failure = error
                 if body is not None or error.error not in _TRY_NEXT:
                     break
+            finally:
+                if reply is None:
+                    self._turns.give(server)
         raise failure
 
     async def _send(
@@ -169,7 +187,9 @@ class NextHop:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise _named(error, started=False) from error
         head = ResponseHead(response.status, _fields(response.raw_headers), response.reason or "")
-        return Reply(head, _length(response), server, response, self._settings.between_bytes_timeout or None)
+        silence = self._settings.between_bytes_timeout or None
+        pace = Pace(self._settings.minimum_rate, self._settings.rate_window)
+        return Reply(head, _length(response), server, response, silence, pace, self._turns)
 
 
 _TRY_NEXT = frozenset({"connection_refused", "connection_timeout", "dns_error", "destination_unavailable"})

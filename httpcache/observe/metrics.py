@@ -22,6 +22,7 @@ COLLAPSED = Counter(
     "edgeward_collapsed", "Requests that waited for another's fetch, by how that ended.", ["outcome"]
 )
 CODED = Counter("edgeward_coded", "Coded forms made, by coding.", ["coding"])
+CUT = Counter("edgeward_clients_cut", "Client connections that a limit has ended, by limit.", ["limit"])
 STORE_FAULTS = Counter(
     "edgeward_store_faults", "Faults of the stores that cost a slower answer, by kind.", ["kind"]
 )

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from httpcache.messages import RequestHead, ResponseHead
-from httpcache.rules.decisions import Handling
+from httpcache.rules.decisions import Handling, Refusal
 
 
 class Content(Protocol):
-    """The octets of a request, read once. `is_too_large` once more have come than the setting allows."""
+    """The octets of a request, read once. `refusal` is set once they are too many, or come too slowly."""
 
-    is_too_large: bool
+    refusal: Refusal | None
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         """The octets, as they come."""

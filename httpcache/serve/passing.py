@@ -14,7 +14,6 @@ from httpcache.rules.decisions import (
     Forward,
     ForwardReason,
     Handling,
-    Refusal,
     Served,
     ServeStale,
 )
@@ -65,8 +64,8 @@ class Passing:
         try:
             reply = await self._asking.send(incoming, question.key.key, mark)
         except NextHopError as error:
-            if incoming.content is not None and incoming.content.is_too_large:
-                return self._answering.refusal(Refusal(413, "content-too-large"), question.key.key)
+            if incoming.content is not None and incoming.content.refusal is not None:
+                return self._answering.refusal(incoming.content.refusal, question.key.key)
             return self._answering.failure(question, error)
         self._invalidate(head, reply)
         if head.method == "POST" and (landed := self._asking.keep_post(question, reply, mark)) is not None:

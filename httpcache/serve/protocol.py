@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from typing import Any
+from typing import Any, cast
 
 from aiohttp import web
+from aiohttp.http_exceptions import LineTooLong
 from aiohttp.http_parser import HttpRequestParserPy, RawRequestMessage
+from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import RequestHandler, RequestPayloadError
+
+from httpcache.serve.limits import ConnectionLimits, Watch, end_head
+from httpcache.settings import ServeSettings
 
 log = logging.getLogger(__name__)
 
@@ -17,6 +23,12 @@ _KNOWN_TO_PARSER = frozenset(
     b"UNLINK SOURCE QUERY".split()
 )
 """Methods of the fast parser; it refuses all others."""
+
+SLACK = 256
+"""What a request line may have beside its target, in octets: so that a target too long is told from a field."""
+
+NEVER = 1e6
+"""A time that does not come in the life of a connection, in seconds."""
 
 
 class AnyMethodParser(HttpRequestParserPy):
@@ -29,19 +41,58 @@ class AnyMethodParser(HttpRequestParserPy):
 
 
 class Connection(RequestHandler):
-    """A connection gets the parser that takes any token as a method once a request comes that needs it."""
+    """A connection under limits. It gets the parser that takes any method once a request comes that needs it."""
 
-    __slots__ = ("_in_head", "_limits")
+    __slots__ = (
+        "_connection_limits",
+        "_content",
+        "_head_size",
+        "_head_timeout",
+        "_in_head",
+        "_limits",
+        "watch",
+    )
 
-    def __init__(self, manager: web.Server, *, loop: Any, **limits: Any) -> None:
-        super().__init__(manager, loop=loop, **limits)
-        self._limits = {name: limits[name] for name in ("max_line_size", "max_field_size", "max_headers")}
+    def __init__(
+        self,
+        manager: web.Server,
+        *,
+        loop: Any,
+        limits: ConnectionLimits,
+        settings: ServeSettings,
+        **parsing: Any,
+    ) -> None:
+        super().__init__(manager, loop=loop, **parsing)
+        self._limits = {name: parsing[name] for name in ("max_line_size", "max_field_size", "max_headers")}
+        self._connection_limits = limits
+        self._head_size = settings.head_size
+        self._head_timeout = settings.head_timeout + 1 if settings.head_timeout else NEVER
         self._in_head = False
+        self._content: StreamReader | None = None
+        """The content of the request that came last; once it has ended, what comes is a head."""
+        self.watch: Watch | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin, where the limits admit one more connection."""
+        self.watch = self._connection_limits.admit(cast(asyncio.Transport, transport))
+        if self.watch is None:
+            self._force_close = True
+        else:
+            super().connection_made(transport)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """End."""
+        if self.watch is not None:
+            self._connection_limits.leave(self.watch)
+            super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser; between two requests, look whether the next one's method is one it knows."""
-        is_idle = self._current_request is None and not self._messages
-        if is_idle and not self._in_head and _needs_other_parser(data):
+        watch = self.watch
+        if watch is None or watch.ends_at:
+            return
+        is_between = self._content is None or self._content.is_eof()
+        if is_between and not self._in_head and self._is_free() and _needs_other_parser(data):
             self._parser = AnyMethodParser(
                 self,
                 self._loop,
@@ -52,8 +103,24 @@ class Connection(RequestHandler):
             )
         before = self._request_count
         super().data_received(data)
-        if is_idle:
-            self._in_head = self._request_count == before
+        if self._request_count != before and self._messages:
+            self._content = self._messages[-1][1]
+            self._in_head = False
+            watch.head_ended()
+        elif is_between and data:
+            self._head_goes_on(watch, len(data))
+
+    def _is_free(self) -> bool:
+        """Whether every request that has come has been answered."""
+        return self._current_request is None and not self._messages
+
+    def _head_goes_on(self, watch: Watch, octets: int) -> None:
+        self._in_head = True
+        watch.head_goes_on(octets)
+        # So long as this head is timed, idleness is not.
+        self._next_keepalive_close_time = watch.head_began + self._head_timeout
+        if watch.head_octets > self._head_size and not watch.busy:
+            end_head(watch, 431, "Request Header Fields Too Large", "head")
 
     def handle_error(
         self,
@@ -69,11 +136,21 @@ class Connection(RequestHandler):
             log.debug("not a request: %s", exc)
         if request.writer.output_size > 0:
             raise ConnectionError("the head is out already")
-        text = "internal error\n" if status >= 500 else "malformed request\n"
+        status, text = (status, "internal error\n") if status >= 500 else self._what_is_wrong(exc)
         response = web.Response(status=status, text=text, headers={"Cache-Control": "no-store"})
         response.headers["Server"] = "edgeward"
         response.force_close()
         return response
+
+    def _what_is_wrong(self, exc: BaseException | None) -> tuple[int, str]:
+        """Status and text for what the parser did not take."""
+        if isinstance(exc, LineTooLong):
+            if exc.args[1] == self._limits["max_line_size"]:
+                return 414, "target too long\n"
+            return 431, "field too large\n"
+        if "Too many headers" in str(exc):
+            return 431, "too many fields\n"
+        return 400, "malformed request\n"
 
 
 def _needs_other_parser(data: bytes) -> bool:
@@ -83,7 +160,26 @@ def _needs_other_parser(data: bytes) -> bool:
 
 
 class ConnectionServer(web.Server):
-    """aiohttp's low-level server with our connections."""
+    """aiohttp's low-level server with our connections, and their limits."""
+
+    def __init__(self, handler: Any, settings: ServeSettings) -> None:
+        super().__init__(
+            handler,
+            access_log=None,
+            keepalive_timeout=settings.idle_timeout,
+            max_line_size=settings.url_length + SLACK,
+            max_field_size=settings.head_size,
+            max_headers=settings.fields,
+            auto_decompress=False,
+            handler_cancellation=True,
+        )
+        self.limits = ConnectionLimits(settings)
+        self._settings = settings
 
     def __call__(self) -> Connection:
-        return Connection(self, loop=self._loop, **self._kwargs)
+        return Connection(self, loop=self._loop, limits=self.limits, settings=self._settings, **self._kwargs)
+
+    async def shutdown(self, timeout: float | None = None) -> None:
+        """End every connection, and look at none any more."""
+        await super().shutdown(timeout)
+        self.limits.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterable, Awaitable, Callable
 
 from aiohttp import hdrs, web
 from aiohttp.http import HttpVersion10, HttpVersion11
@@ -18,6 +18,7 @@ from httpcache.rules.decisions import Refusal
 from httpcache.rules.forwarding import without_hop_by_hop
 from httpcache.rules.request_target import Target, read_target
 from httpcache.serve.exchange import Answer, BrokenOff, Closeable, Incoming
+from httpcache.serve.incoming_content import IncomingContent
 from httpcache.serve.protocol import ConnectionServer
 from httpcache.serve.telling import Delivery, Telling
 from httpcache.settings import ServeSettings
@@ -68,18 +69,19 @@ class HttpServer:
         self._telling = Telling(log, node)
         self._trusts_all = trusts_all
         self._trusted = [ipaddress.ip_network(network, strict=False) for network in settings.trusted_proxies]
-        self.web_server = ConnectionServer(
-            self._handle,
-            access_log=None,
-            keepalive_timeout=settings.idle_timeout,
-            max_line_size=settings.head_size,
-            max_field_size=settings.head_size,
-            max_headers=settings.fields,
-            auto_decompress=False,
-            handler_cancellation=True,
-        )
+        self.web_server = ConnectionServer(self._handle, settings)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        watch = getattr(request.protocol, "watch", None)
+        if watch is None:
+            return await self._respond(request)
+        watch.busy = True
+        try:
+            return await self._respond(request)
+        finally:
+            watch.busy = False
+
+    async def _respond(self, request: web.BaseRequest) -> web.StreamResponse:
         began, delivery = clock.monotonic(), Delivery()
         target, client = self._read(request), self._client(request)
         if isinstance(target, Refusal):
@@ -87,7 +89,7 @@ class HttpServer:
         else:
             fields = _fields(request)
             head = RequestHead(request.method, target.scheme, target.authority, target.target, fields)
-            content = _Content(request, self._settings.request_body) if request.body_exists else None
+            content = IncomingContent(request, self._settings) if request.body_exists else None
             version = f"{request.version.major}.{request.version.minor}"
             answer = await self._answer(Incoming(head, client, content, _interim_to(request), version))
         try:
@@ -118,6 +120,8 @@ class HttpServer:
             return Refusal(414, "target-too-long")
         if len(request.raw_headers) > self._settings.fields:
             return Refusal(431, "too-many-fields")
+        if _head_size(request) > self._settings.head_size:
+            return Refusal(431, "head-too-large")
         length = request.headers.get(hdrs.CONTENT_LENGTH, "0")
         if self._settings.request_body and length.isdigit() and int(length) > self._settings.request_body:
             return Refusal(413, "content-too-large")
@@ -190,6 +194,12 @@ def _answers_in_http_1(request: web.BaseRequest) -> bool:
     return told.major == 1
 
 
+def _head_size(request: web.BaseRequest) -> int:
+    """Octets of a request's head, less those that only separate."""
+    fields = sum(len(name) + len(value) for name, value in request.raw_headers)
+    return len(request.method) + len(request._message.path) + fields
+
+
 def _fields(request: web.BaseRequest) -> Fields:
     return Fields(
         (name.decode("ascii", "replace"), value.decode("utf-8", "surrogateescape").strip(" \t"))
@@ -212,24 +222,3 @@ def _interim_to(request: web.BaseRequest) -> Callable[[ResponseHead], None] | No
             )
 
     return write
-
-
-class _Content:
-    """The body of aiohttp's request. The client that waits for leave to send it gets that when it is first read."""
-
-    def __init__(self, request: web.BaseRequest, largest: int) -> None:
-        self.is_too_large = False
-        self._request = request
-        self._largest = largest
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        request, seen = self._request, 0
-        expects = request.headers.get(hdrs.EXPECT, "").lower() == "100-continue"
-        if expects and request.version >= HttpVersion11 and request.transport is not None:
-            request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        async for data in request.content.iter_any():
-            seen += len(data)
-            if self._largest and seen > self._largest:
-                self.is_too_large = True
-                raise ValueError("the request's body is larger than the setting allows")
-            yield data

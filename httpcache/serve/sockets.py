@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import resource
 import socket
 
 BACKLOG = 2048
+
+
+def allow_open_files() -> None:
+    """Let this process open as many files and sockets as the system lets it: the usual 1,024 are for programs."""
+    with contextlib.suppress(OSError, ValueError):
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 class StartError(Exception):

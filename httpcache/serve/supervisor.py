@@ -23,7 +23,8 @@ from httpcache.purge.keys import KeyFault
 from httpcache.serve.admin import Admin
 from httpcache.serve.sockets import StartError, listening
 from httpcache.serve.worker_report import WorkerReport
-from httpcache.settings import Settings, split_address
+from httpcache.setting_kinds import split_address
+from httpcache.settings import Settings
 from httpcache.store.folder import DataFolderError, lock_data_folder
 
 log = logging.getLogger("edgeward")

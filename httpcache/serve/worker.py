@@ -28,6 +28,7 @@ from httpcache.rules.forwarding import Identity
 from httpcache.serve.coder import Coder
 from httpcache.serve.landing import close_abandoned
 from httpcache.serve.server import HttpServer
+from httpcache.serve.sockets import allow_open_files
 from httpcache.serve.tier import Tier, Wiring
 from httpcache.serve.transaction import Transactions
 from httpcache.serve.worker_report import WorkerReport
@@ -177,6 +178,7 @@ def main(wire: Callable[[Settings], Wiring]) -> None:
         format="%(asctime)s %(levelname)s %(message)s",
         stream=sys.stderr,
     )
+    allow_open_files()
     sock = socket.socket(fileno=order["socket"])
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(settings, wire(settings), order["index"], sock))
