@@ -5,8 +5,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable
 
-from httpcache.store.admission import SecondHit
-from httpcache.store.eviction import Eviction
+from httpcache.store.admission import SecondMiss
+from httpcache.store.eviction import Eviction, Row
 from httpcache.store.ram import largest_body
 from httpcache.store.sieve import Sieve
 
@@ -45,7 +45,7 @@ class _Disk:
         self._rows = _Rows()
         self._overhead = overhead
         self._eviction = Eviction(self._rows, None, budget)
-        self._admission = SecondHit()
+        self._admission = SecondMiss(None, budget)
 
     def ask(self, key: str, size: int) -> bool:
         name = f"{key}.h"
@@ -53,9 +53,9 @@ class _Disk:
         if self._rows.sizes.get(name) == cost:
             self._eviction.visit(name)
             return True
-        if not self._eviction.is_pressed or self._admission.admits(key, size):
+        if self._admission.admits(key, size, pressed=self._eviction.is_pressed):
             self._rows.put(name, cost)
-            self._eviction.make_room()
+            self._eviction.make_room((name,))
         return False
 
 
@@ -82,20 +82,17 @@ class _Rows:
     def used(self) -> int:
         return self._used
 
-    def records_after(self, row: int, count: int) -> list[tuple[int, str]]:
+    def records_after(self, number: int, count: int) -> list[Row]:
         if len(self._order) > 2 * len(self._names) + 1000:
             self._order = list(self._names)
-        found: list[tuple[int, str]] = []
-        for at in range(bisect_right(self._order, row), len(self._order)):
+        found: list[Row] = []
+        for at in range(bisect_right(self._order, number), len(self._order)):
             name = self._names.get(self._order[at])
             if name is not None:
-                found.append((self._order[at], name))
+                found.append(Row(self._order[at], name, self.sizes[name]))
                 if len(found) == count:
                     break
         return found
-
-    def size_under(self, prefix: str) -> int:
-        return self.sizes[f"{prefix}.h"]
 
     def remove_under(self, prefixes: Iterable[str]) -> None:
         for prefix in prefixes:

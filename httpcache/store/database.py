@@ -13,6 +13,7 @@ from pathlib import Path
 
 import diskcache
 
+from httpcache.store.eviction import Row
 from httpcache.store.raw_disk import NotOctets, RawDisk
 
 IN_DATABASE = 32 * 2**10
@@ -120,13 +121,16 @@ class Database:
                     one.close()
         self._local.connection = None
 
-    def records_after(self, row: int, count: int) -> list[tuple[int, str]]:
-        """Row numbers and names of the records that follow a row, oldest first."""
+    def records_after(self, number: int, count: int) -> list[Row]:
+        """The records that follow a row, oldest first; the size is that of all values under the same cache key."""
         rows = self.connection().execute(
-            "SELECT rowid, key FROM Cache WHERE rowid > ? AND key GLOB '*.h' ORDER BY rowid LIMIT ?",
-            (row, count),
+            "SELECT rowid, key, (SELECT sum(one.size + coalesce(length(one.value), 0)) FROM Cache AS one"
+            " WHERE one.key >= substr(Cache.key, 1, length(Cache.key) - 1)"
+            " AND one.key < substr(Cache.key, 1, length(Cache.key) - 2) || '/')"
+            " FROM Cache WHERE rowid > ? AND key GLOB '*.h' ORDER BY rowid LIMIT ?",
+            (number, count),
         )
-        return [(int(row), str(key)) for row, key in rows.fetchall()]
+        return [Row(int(row), str(key), int(size)) for row, key, size in rows.fetchall()]
 
     def size_under(self, prefix: str) -> int:
         """Bytes of the values whose names begin with `prefix` and a dot."""

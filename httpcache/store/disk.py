@@ -10,11 +10,14 @@ from pathlib import Path
 
 from httpcache.messages import StoredResponse
 from httpcache.store import records
+from httpcache.store.admission import SecondMiss
 from httpcache.store.batch import Delete, Operation, Put
 from httpcache.store.counts import Counts
 from httpcache.store.database import FAULTS, Database
 from httpcache.store.eviction import Eviction
 from httpcache.store.folder import held_since
+from httpcache.store.located import Located
+from httpcache.store.segments import Place
 from httpcache.store.sweep import sweep
 from httpcache.store.writer import Writer
 
@@ -32,6 +35,8 @@ class DiskStore:
         self._counts = counts
         self._database = Database(folder)
         self.eviction = Eviction(self._database, folder / "visited", budget)
+        self._located = Located(self._database)
+        self._admission = SecondMiss(folder / "missed", budget)
         self._writer = Writer(self._database, queue, counts, self.eviction, evicts=evicts)
         self._evicts = evicts
         # What a body's name says is compared with this: a worker that is started again must spare what others fetch.
@@ -52,6 +57,10 @@ class DiskStore:
     def is_pressed(self) -> bool:
         """Whether the budget is nearly used up, so that what is written costs something else its place."""
         return self.eviction.is_pressed
+
+    def admits(self, key: str, size: int) -> bool:
+        """Whether an object of `size` bytes that was missed just now is to be written; asked once for a miss."""
+        return self._admission.admits(key, size, pressed=self.is_pressed)
 
     def new_body_id(self, key: str) -> str:
         """A name for the segments of a new body of `key`; tells the time of its making, for the sweep."""
@@ -107,6 +116,23 @@ class DiskStore:
         else:
             self._hold(body_id)
         return content
+
+    async def locate(self, body_id: str, index: int) -> Place | None:
+        """See SegmentSink. What is still to be written, or stands in the database, must be read."""
+        return await asyncio.to_thread(self._locate, body_id, index)
+
+    def _locate(self, body_id: str, index: int) -> Place | None:
+        name = records.segment_name(body_id, index)
+        if self._writer.waiting(name) is not None:
+            return None
+        try:
+            place = self._located.place(name)
+        except FAULTS as error:
+            self._counts.fault("read", error)
+            return None
+        if place is not None:
+            self._hold(body_id)
+        return place
 
     def discard(self, body_id: str) -> None:
         """Have the segments of a body removed once nobody can be reading them any more."""

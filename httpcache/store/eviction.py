@@ -1,32 +1,47 @@
-"""Eviction on disk: SIEVE whose queue is the order of rows in the database, see docs/decisions/0002."""
+"""Eviction on disk: a SIEVE that counts and weighs, over rows in their order; see docs/decisions/0002 and 0011."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from math import ceil
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from httpcache.clock import monotonic
 from httpcache.store.shared_table import shared_memory, slot_of
 
 SLOTS = 2**20
+VISITS = 7
+"""Visits that are counted at the most."""
+
+LARGE = 2.0
+"""From so many times the mean size on, an object loses all its visits in one round; a smaller one at least one."""
+
 TICK = 8.0
 """Resolution of when a body was last read or written, in seconds."""
 
 HELD = 3
 """Ticks for which a body that was read or written stays: a slow client must be able to ask for its next segment."""
 
-LAST = 3
-"""Times that the hand comes to the end of the queue before it takes what is held, too."""
+LAST = 10
+"""Times that the hand comes to the end of the queue before it takes what is held, too: none has visits left then."""
 
 LOOK = 256
 """Records looked at in one query, and removed in one transaction, at the most."""
 
-LOW = 0.98
+LOW = 0.985
 """How far below its budget the store is brought, as a share of it."""
 
 PRESSED = 0.9
 """From which share of the budget on the store is pressed."""
+
+
+class Row(NamedTuple):
+    """A record: its row's number, its name, and the bytes of all that stands with it under one cache key."""
+
+    number: int
+    name: str
+    size: int
 
 
 class Rows(Protocol):
@@ -36,12 +51,8 @@ class Rows(Protocol):
         """Bytes in use."""
         ...
 
-    def records_after(self, row: int, count: int) -> list[tuple[int, str]]:
-        """Row numbers and names of the records that follow a row, oldest first."""
-        ...
-
-    def size_under(self, prefix: str) -> int:
-        """Bytes of the values whose names begin with `prefix` and a dot."""
+    def records_after(self, number: int, count: int) -> list[Row]:
+        """The records that follow a row, oldest first."""
         ...
 
     def remove_under(self, prefixes: Iterable[str]) -> None:
@@ -56,9 +67,10 @@ class Eviction:
         self.budget = budget
         self.evicted = 0
         self._rows = rows
-        self._visited = shared_memory(table, SLOTS)
+        self._visits = shared_memory(table, SLOTS)
         self._held = shared_memory(table and table.with_name("held"), SLOTS)
         self._hand = 0
+        self._mean = 0.0
         self.used = 0
         self.measure()
 
@@ -69,13 +81,12 @@ class Eviction:
 
     def visit(self, name: str) -> None:
         """Note that a record was read: it stays for another round."""
-        self._visited[slot_of(name, SLOTS)] = 1
+        slot = slot_of(name, SLOTS)
+        self._visits[slot] = min(self._visits[slot] + 1, VISITS)
 
     def hold(self, name: str) -> None:
         """Note that a body of a record is being read or written now: it stays until that is some while ago."""
-        slot = slot_of(name, SLOTS)
-        self._visited[slot] = 1
-        self._held[slot] = _tick()
+        self._held[slot_of(name, SLOTS)] = _tick()
 
     def _is_held(self, slot: int) -> bool:
         held = self._held[slot]
@@ -86,42 +97,52 @@ class Eviction:
         self.used = self._rows.used()
         return self.used
 
-    def make_room(self) -> None:
-        """Remove records until the store is a fiftieth below its budget; nothing while it is within it.
+    def make_room(self, written: Collection[str] = ()) -> None:
+        """Remove records until the store is a little below its budget; nothing while it is within it.
 
-        The first rounds take the visited bits away and what is not held; the last two do so with what is held, too:
-        a client that loses its body asks again, while a disk that fills up serves nobody.
+        The first rounds take visits away, and what is neither held nor was `written` just now (names of records);
+        the last takes that, too: a client that loses its body asks again, while a disk that fills up serves nobody.
         """
         if self.measure() <= self.budget:
             return
         rounds = 0
-        while self.used > self.budget * LOW and rounds < LAST + 2:
+        while self.used > self.budget * LOW and rounds <= LAST:
             rows = self._rows.records_after(self._hand, LOOK)
             if not rows:
                 rounds, self._hand = rounds + 1, 0
                 continue
-            victims = self._choose(rows, self.used - int(self.budget * LOW), spares_held=rounds < LAST)
+            victims = self._choose(
+                rows, self.used - int(self.budget * LOW), written if rounds < LAST else None
+            )
             if victims:
                 self._rows.remove_under(victims)
                 self.evicted += len(victims)
                 self.measure()
 
-    def _choose(self, rows: list[tuple[int, str]], excess: int, *, spares_held: bool) -> list[str]:
-        """Move the hand over records; the cache keys' hashes of those that nobody has read since it last came by."""
+    def _choose(self, rows: list[Row], excess: int, spared: Collection[str] | None) -> list[str]:
+        """Move the hand over records; the cache keys' hashes of those that have no visit left.
+
+        With None to be spared, what is held is not either.
+        """
         victims: list[str] = []
-        for row, name in rows:
+        for row in rows:
             if excess <= 0:
                 break
-            self._hand = row
-            slot = slot_of(name, SLOTS)
-            if spares_held and self._is_held(slot):
+            self._hand = row.number
+            self._mean += (row.size - self._mean) / 1000 if self._mean else max(1, row.size)
+            slot = slot_of(row.name, SLOTS)
+            if spared is not None and (row.name in spared or self._is_held(slot)):
                 continue
-            if self._visited[slot]:
-                self._visited[slot] = 0
+            if self._visits[slot]:
+                self._visits[slot] = max(0, self._visits[slot] - self._weight(row.size))
                 continue
-            victims.append(name.partition(".")[0])
-            excess -= self._rows.size_under(victims[-1])
+            victims.append(row.name.partition(".")[0])
+            excess -= row.size
         return victims
+
+    def _weight(self, size: int) -> int:
+        """Visits that one round costs an object."""
+        return max(1, min(VISITS, ceil(VISITS * size / (LARGE * self._mean))))
 
 
 def _tick() -> int:

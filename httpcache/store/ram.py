@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
 
 from httpcache.messages import StoredResponse
 from httpcache.store.sieve import Sieve
 
-KEY_COST = 320
+KEY_COST = 400
 """What an entry costs beside its key, heads and bodies, in bytes: slots of dicts, the entry, tuples."""
 
 RESPONSE_COST = 480
@@ -26,26 +26,32 @@ FORM_COST, SPAN_COST = 240, 130
 BODY_COST = 40
 """What a body costs beside its octets, in bytes."""
 
-SMALL = 2**20
-"""Bodies up to this are admitted whatever the budget allows less than, in bytes."""
+RENDERED_COST, RENDERED_MOST = 200, 32
+"""What an answer rendered for a shelf costs beside its octets, in bytes; how many a shelf has at the most."""
+
+SHARE, SMALL = 60, 2**20
+"""RAM takes bodies up to this part of its budget; without a disk also any up to so many bytes."""
 
 
 def largest_body(budget: int, *, has_disk: bool) -> int:
-    """The largest body that RAM takes, in bytes: a hundredth of its budget, so that it holds many."""
-    return min(budget, max(budget // 100, SMALL))
+    """The largest body that RAM takes, in bytes: small ones, so that it holds many, if larger ones have a disk."""
+    return budget // SHARE if has_disk else min(budget, max(budget // SHARE, SMALL))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Shelf:
-    """What stands in RAM for one cache key."""
+    """What stands in RAM for one cache key. What changes makes a new shelf, but for answers rendered for this one."""
 
     candidates: tuple[StoredResponse, ...]
     bodies: Mapping[str, bytes]
+    rendered: dict[Hashable, object] = field(default_factory=dict)
+    """Answers made ready, by what selects them; see RamStore.put_rendered."""
+    rendered_cost: int = 0
 
 
 def cost_of(key: str, shelf: Shelf) -> int:
     """What a shelf costs, in bytes."""
-    bodies = sum(BODY_COST + len(body) for body in shelf.bodies.values())
+    bodies = shelf.rendered_cost + sum(BODY_COST + len(body) for body in shelf.bodies.values())
     return KEY_COST + _text_cost(key) + sum(map(_response_cost, shelf.candidates)) + bodies
 
 
@@ -65,9 +71,9 @@ def _text_cost(text: str) -> int:
 class RamStore:
     """Shelves under SIEVE. Not shared between processes."""
 
-    def __init__(self, budget: int) -> None:
+    def __init__(self, budget: int, *, has_disk: bool = False) -> None:
         self._sieve: Sieve[Shelf] = Sieve(budget)
-        self.largest = largest_body(budget, has_disk=True)
+        self.largest = largest_body(budget, has_disk=has_disk)
 
     @property
     def used(self) -> int:
@@ -108,6 +114,22 @@ class RamStore:
             return None
         shelf = Shelf(candidates, kept)
         return shelf if self._sieve.put(key, shelf, cost_of(key, shelf)) else None
+
+    def put_rendered(self, key: str, shelf: Shelf, name: Hashable, answer: object, octets: int) -> bool:
+        """Keep an answer that was rendered from a shelf, of so many `octets` that nothing else here counts.
+
+        False when the shelf no longer stands here. The answer is in `shelf.rendered[name]` for as long as the shelf
+        stands: what changes anything of a cache key replaces its shelf.
+        """
+        entry = self._sieve.peek(key)
+        if entry is None or entry.value is not shelf:
+            return False
+        if len(shelf.rendered) >= RENDERED_MOST or name in shelf.rendered:
+            shelf.rendered.clear()
+            shelf.rendered_cost = 0
+        shelf.rendered[name] = answer
+        shelf.rendered_cost += RENDERED_COST + octets
+        return self._sieve.put(key, shelf, cost_of(key, shelf))
 
     def drop(self, key: str) -> None:
         """Drop a shelf."""

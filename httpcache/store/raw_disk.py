@@ -77,12 +77,13 @@ class RawDisk(Disk):  # type: ignore[misc]
         while view:
             view = view[os.write(descriptor, view) :]
 
-    def fetch(self, mode: int, filename: str | None, value: Any, read: bool) -> bytes:
-        """The octets of a row."""
+    def fetch(self, mode: int, filename: str | None, value: Any, read: bool) -> bytes | Path:
+        """The octets of a row; with `read`, where they stand if they stand in a file."""
         if mode == MODE_RAW and type(value) is bytes:
             return value
-        if mode == MODE_BINARY and type(filename) is str and _NAME.fullmatch(filename) and not read:
-            return (Path(self._directory) / filename).read_bytes()
+        if mode == MODE_BINARY and type(filename) is str and _NAME.fullmatch(filename):
+            path = Path(self._directory) / filename
+            return path if read else path.read_bytes()
         raise NotOctets("a value that is not octets")
 
     def remove(self, file_path: Any) -> None:

@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, NamedTuple, Protocol
 
 GRACE = 60.0
 """How long a discarded body stays after it was last read, in seconds."""
@@ -16,6 +16,14 @@ GRACE = 60.0
 
 class SegmentLost(Exception):
     """A segment that should be stored is missing, or is not what was written."""
+
+
+class Place(NamedTuple):
+    """Octets in a file. The file may be gone when it is opened; once open, it keeps what it has."""
+
+    path: Path
+    offset: int
+    length: int
 
 
 class SegmentSink(Protocol):
@@ -31,6 +39,10 @@ class SegmentSink(Protocol):
 
     def discard(self, body_id: str) -> None:
         """Drop all segments of a body."""
+        ...
+
+    async def locate(self, body_id: str, index: int) -> Place | None:
+        """Where a segment's octets stand in a file, to be sent from there; None when they must be read."""
         ...
 
 
@@ -94,6 +106,10 @@ class ScratchSegments:
         if body is not None:
             body.discarded, body.read_at = True, self._monotonic()
         self._clear()
+
+    async def locate(self, body_id: str, index: int) -> Place | None:
+        """See SegmentSink: files without a name have no place."""
+        return None
 
     def _clear(self) -> None:
         limit = self._monotonic() - GRACE

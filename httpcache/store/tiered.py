@@ -9,7 +9,6 @@ from pathlib import Path
 
 from httpcache.messages import Form, StoredResponse
 from httpcache.settings import StoreSettings
-from httpcache.store.admission import SecondHit
 from httpcache.store.counts import Counts
 from httpcache.store.database import FAULTS
 from httpcache.store.disk import DiskStore
@@ -26,14 +25,13 @@ class TieredStore:
 
     def __init__(self, settings: StoreSettings, folder: Path, *, evicts: bool = True) -> None:
         self.counts = Counts()
-        self.ram = RamStore(settings.ram)
         self.disk = self._disk(settings, folder, evicts=evicts) if settings.disk else None
+        self.ram = RamStore(settings.ram, has_disk=self.disk is not None)
         self.segments: SegmentSink = self.disk or ScratchSegments(
             settings.segment, folder if folder.is_dir() else None
         )
         self._segment = settings.segment
         self._variants = settings.variants
-        self._admission = SecondHit()
         self._numbers = itertools.count()
 
     def _disk(self, settings: StoreSettings, folder: Path, *, evicts: bool) -> DiskStore | None:
@@ -89,7 +87,7 @@ class TieredStore:
         """Whether a body of `length` bytes that was just missed would be kept; asked once, when its fetch begins."""
         if self.disk is None or length <= self.ram.largest:
             return length <= self.ram.largest
-        return not self.disk.is_pressed or self._admission.admits(key, length)
+        return self.disk.admits(key, length)
 
     def keep(self, stored: StoredResponse, bodies: Mapping[str, bytes]) -> None:
         """Store a response in the place of the one with the same selecting fields; `bodies` by body id, whole.
@@ -131,9 +129,10 @@ class TieredStore:
 
         The disk's policy sees RAM misses only: what RAM had already is no second request.
         """
-        if not disk.is_pressed or _bodies_of((stored,)).isdisjoint(whole):
+        if _bodies_of((stored,)).isdisjoint(whole):
             return True
-        return is_new and self._admission.admits(stored.key, sum(map(len, whole.values())))
+        size = sum(map(len, whole.values()))
+        return disk.admits(stored.key, size) if is_new else not disk.is_pressed
 
     def _segments(self, bodies: Mapping[str, bytes]) -> Iterable[tuple[str, int, bytes]]:
         for body_id, body in bodies.items():

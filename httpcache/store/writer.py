@@ -172,7 +172,8 @@ class Writer:
                 if self._waiting.get(one.name) is one:
                     del self._waiting[one.name]
         if self._evicts:
-            self._batch.guarded("eviction", self._eviction.make_room)
+            written = {f"{one.name.partition('.')[0]}.h" for one in operations}
+            self._batch.guarded("eviction", lambda: self._eviction.make_room(written))
         else:
             self._eviction.measure()
         for job in jobs:

@@ -72,9 +72,9 @@ def test_ours_keeps_the_hot_set_through_a_scan_of_large_objects_where_lru_loses_
     draw = random.Random(7)
     asked = []
     for scanned in range(4000):
-        asked.append((f"hot{draw.randrange(200)}", 100))
-        asked.append((f"scan{scanned}", 1000))
-    budgets = Budgets(2_000, 25_000)
+        asked.append((f"hot{draw.randrange(200)}", 10_000))
+        asked.append((f"scan{scanned}", 100_000))
+    budgets = Budgets(200_000, 2_500_000)
     ours, lru = (simulate(asked, policy, budgets).objects for policy in ("edgeward", "lru"))
     assert ours > 0.45
     assert lru < 0.15

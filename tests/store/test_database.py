@@ -105,7 +105,7 @@ async def test_a_lock_taken_later_costs_writes_and_no_reads(tmp_path, monkeypatc
 
 
 async def test_a_folder_that_vanishes_costs_only_later_hits(tmp_path):
-    store = await opened(tmp_path)
+    store = await opened(tmp_path, ram=2**24)
     await settled(store)
     shutil.rmtree(tmp_path / "store")
     one, body = filled(store, "k", 2 * SEGMENT)

@@ -75,7 +75,9 @@ def process(code: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
 
 
 @pytest.mark.slow
-async def test_the_worker_that_evicts_keeps_the_budget_for_another_that_writes(tmp_path):
+async def test_the_worker_that_evicts_keeps_the_budget_for_another_that_writes(
+    tmp_path, everything_is_admitted
+):
     budget = 6 * 2**20
     with process(EVICTOR, tmp_path, budget) as evictor:
         store = await opened(tmp_path, disk=budget, ram=2**17, evicts=False)
@@ -92,7 +94,9 @@ async def test_the_worker_that_evicts_keeps_the_budget_for_another_that_writes(t
     assert int(told) > 50
 
 
-async def test_where_nobody_evicts_others_stop_writing_at_the_budget(tmp_path, monkeypatch):
+async def test_where_nobody_evicts_others_stop_writing_at_the_budget(
+    tmp_path, monkeypatch, everything_is_admitted
+):
     monkeypatch.setattr("httpcache.store.writer.ROOM_WAIT", 0.0)
     budget = 4 * 2**20
     store = await opened(tmp_path, disk=budget, ram=0, evicts=False)

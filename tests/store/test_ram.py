@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from httpcache.messages import Fields
 from httpcache.store import records
-from httpcache.store.ram import RamStore, Shelf, cost_of
+from httpcache.store.ram import RENDERED_COST, RENDERED_MOST, RamStore, Shelf, cost_of
 from tests.store.things import stored
 
 LINES = [
@@ -73,3 +73,26 @@ def test_a_budget_below_a_mebibyte_takes_nothing_larger_than_itself():
     ram = RamStore(50_000)
     assert ram.put("k", (stored("k"),), {"b.1": b"x" * 50_001}) is None
     assert ram.used == len(ram) == 0
+
+
+def test_rendered_answers_are_counted_and_go_with_their_shelf():
+    ram = RamStore(10_000)
+    shelf = ram.put("k", (stored("k", "one"),), {"one": b"1"})
+    before = ram.used
+    assert ram.put_rendered("k", shelf, "br", b"x" * 1000, 1000)
+    assert ram.get("k").rendered["br"] == b"x" * 1000
+    assert ram.used - before == 1000 + RENDERED_COST
+    ram.put_rendered("k", shelf, "br", b"y", 1)
+    assert ram.used - before == 1 + RENDERED_COST
+    newer = ram.put("k", (stored("k", "one", received=2000.0),), {"one": b"1"})
+    assert newer.rendered == {} and ram.used == before
+    assert not ram.put_rendered("k", shelf, "br", b"late", 4), "rendered from what has been replaced"
+
+
+def test_rendered_answers_of_one_shelf_are_bounded():
+    ram = RamStore(10**6)
+    shelf = ram.put("k", (stored("k", "one"),), {"one": b"1"})
+    for number in range(1000):
+        ram.put_rendered("k", shelf, number, b"", 0)
+    assert len(shelf.rendered) <= RENDERED_MOST
+    assert ram.used == cost_of("k", shelf)

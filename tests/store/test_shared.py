@@ -7,7 +7,7 @@ import stat
 
 import pytest
 
-from httpcache.store.admission import SecondHit
+from httpcache.store.admission import SecondMiss
 from httpcache.store.folder import DataFolderError, lock_data_folder
 from httpcache.store.invalidations import InvalidationMarks
 
@@ -45,16 +45,37 @@ def test_a_folder_that_others_may_write_to_is_refused(tmp_path):
         pass
 
 
-def test_large_objects_are_admitted_at_their_second_request():
-    admission = SecondHit()
-    for index in range(100):
-        assert admission.admits(f"small{index}", 100 - index / 10)
-    assert not admission.admits("large", 10_000)
-    assert admission.admits("large", 10_000)
+@pytest.fixture
+def admission():
+    """Of a store of 100 MB."""
+    return SecondMiss(None, 10**8)
 
 
-def test_what_admission_remembers_is_bounded():
-    admission = SecondHit(generation=10)
+def test_large_objects_are_admitted_when_they_are_missed_again(admission):
     for index in range(1000):
-        admission.admits(f"k{index}", index * 1000)
-    assert len(admission._recent) + len(admission._before) <= 20
+        assert admission.admits(f"small{index}", 20_000 - index, pressed=False)
+    assert admission.admits("small", 4_000, pressed=True)
+    assert not admission.admits("large", 10_000, pressed=True)
+    assert admission.admits("large", 10_000, pressed=True)
+
+
+def test_while_there_is_room_everything_is_admitted_and_its_miss_remembered(admission):
+    assert admission.admits("large", 10**6, pressed=False)
+    assert admission.admits("large", 10**6, pressed=True)
+
+
+def test_a_miss_is_forgotten_when_the_stores_size_was_missed_since(admission):
+    assert not admission.admits("large", 10**6, pressed=True)
+    for index in range(49):
+        admission.admits(f"other{index}", 10**6, pressed=True)
+    assert admission.admits("large", 10**6, pressed=True), "after half of the store's size"
+    for index in range(101):
+        admission.admits(f"another{index}", 10**6, pressed=True)
+    assert not admission.admits("large", 10**6, pressed=True)
+
+
+def test_workers_and_the_next_start_know_what_another_missed(tmp_path):
+    one, other = (SecondMiss(tmp_path / "missed", 10**8) for _ in range(2))
+    assert not one.admits("large", 10**6, pressed=True)
+    assert other.admits("large", 10**6, pressed=True)
+    assert SecondMiss(tmp_path / "missed", 10**8).admits("large", 10**6, pressed=True)

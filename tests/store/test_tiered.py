@@ -12,7 +12,7 @@ from httpcache.messages import Form
 from httpcache.store.raw_disk import NotOctets, RawDisk
 from httpcache.store.segments import SegmentLost
 from httpcache.store.tiered import TieredStore
-from tests.store.opening import SEGMENT, opened, settings, settled
+from tests.store.opening import SEGMENT, filled, opened, settings, settled
 from tests.store.things import stored
 
 
@@ -136,7 +136,7 @@ def test_the_disk_refuses_everything_but_octets(tmp_path):
             disk.put(key)
 
 
-async def test_the_budget_of_the_disk_is_kept_and_what_is_read_stays(tmp_path):
+async def test_the_budget_of_the_disk_is_kept_and_what_is_read_stays(tmp_path, everything_is_admitted):
     budget = 8 * 2**20
     store = await opened(tmp_path, ram=2**17, disk=budget)
     body = os.urandom(40_000)
@@ -257,4 +257,31 @@ async def test_the_budget_is_kept_though_everything_has_just_been_written(tmp_pa
         await settled(store)
         highest = max(highest, store.disk.eviction.measure())
     assert highest <= budget * 1.05
+    await store.close()
+
+
+async def test_a_segment_in_a_file_can_be_sent_from_there(tmp_path):
+    store = await opened(tmp_path)
+    one, body = filled(store, "k", SEGMENT + 10)
+    body_id = one.forms[0].body_id
+    await settled(store)
+    path, offset, length = await store.segments.locate(body_id, 0)
+    assert path.read_bytes()[offset : offset + length] == body[:SEGMENT]
+    assert await store.segments.locate(body_id, 1) is None, "small ones stand in the database"
+    assert await store.segments.locate(body_id, 2) is None
+    with path.open("r+b") as file:
+        file.truncate(offset + length - 1)
+    assert await store.segments.locate(body_id, 0) is None, "cut short since"
+    await store.close()
+
+
+async def test_a_damaged_segment_has_no_place(tmp_path):
+    store = await opened(tmp_path)
+    one, _ = filled(store, "k", SEGMENT)
+    await settled(store)
+    (path,) = (tmp_path / "store").glob("??/*.val")
+    with path.open("r+b") as file:
+        file.seek(1000)
+        file.write(b"wrong")
+    assert await store.segments.locate(one.forms[0].body_id, 0) is None
     await store.close()

@@ -108,7 +108,7 @@ async def test_a_replaced_body_goes_after_a_while_from_its_first_segment_to_its_
 
 
 async def test_a_full_disk_store_takes_large_bodies_at_their_second_request_only(tmp_path):
-    store = await opened(tmp_path, ram=2**17, disk=2**22)
+    store = await opened(tmp_path, ram=2**22, disk=2**22)
     for n in range(150):
         filled(store, f"small{n}", 30_000)
         if n % 20 == 0:
