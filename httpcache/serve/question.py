@@ -23,6 +23,8 @@ class Question:
     candidates: tuple[Candidate, ...] = ()
     peer: PurgeMark | None = None
     """How far the tier that asks has followed the purge log, where this one is behind."""
+    since: float = 0.0
+    """When the request came, in Unix seconds."""
 
     @property
     def head(self) -> RequestHead:

@@ -76,7 +76,7 @@ class Transactions:
         await self._tier.coder.settle()
 
     async def _look_up(self, incoming: Incoming, key: CacheKey, policy: SitePolicy) -> Answer:
-        head = incoming.head
+        head, since = incoming.head, self._tier.now()
         peer = await self._behind(head)
         names: frozenset[str] = frozenset()
         for attempt in range(ATTEMPTS):
@@ -91,7 +91,7 @@ class Transactions:
                 case GatewayTimeout():
                     return self._answering.refusal(Refusal(504, decision.detail), key.key)
                 case Validate() | Forward():
-                    question = Question(incoming, key, policy, decision, tuple(candidates), peer)
+                    question = Question(incoming, key, policy, decision, tuple(candidates), peer, since)
                     if head.method == "HEAD":
                         return await self._passing.forward_head(question)
                     if is_for_origin(head):
@@ -193,7 +193,10 @@ class Transactions:
             decision = decide_reuse(question.head, [candidate], tier.now(), question.policy)
             if isinstance(decision, Forward) and decision.reason is ForwardReason.VARY_MISS:
                 return varies  # another variant: those who want this one wait for each other from now on
-            if not isinstance(decision, Reuse):
+            if isinstance(decision, Validate) and decision.reason is ForwardReason.REQUEST:
+                if landed.stored.request_time < question.since:
+                    return varies  # asked before this request came: not what it wants, which is its own wish alone
+            elif not isinstance(decision, Reuse):
                 self._asking.keep_apart(question.key.key)
                 return varies
             if landed.arriving is not None and not landed.arriving.may_be_joined:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 
 async def test_a_group_is_invalidated_by_the_answer_to_an_unsafe_request(world):
     for target in ("/a", "/b", "/c"):
@@ -182,3 +184,22 @@ async def test_a_head_gets_what_stale_if_error_allows(world):
         world.origin.answers("/a", b"", **failure)
         got = await world.get("/a", method="HEAD")
         assert (got.status, got.fields["Content-Length"]) == (200, "4")
+
+
+@pytest.mark.requirement("9111§4 collapsed-only-where-reuse-is-allowed")
+async def test_many_clients_that_want_a_validation_share_one_that_began_after_they_came(worlds):
+    async with worlds(tiers=1) as world:
+        gate = asyncio.Event()
+        world.origin.answers("/a", b"old", Cache_Control="max-age=60", ETag='"1"')
+        await world.get("/a")
+        world.origin.answers("/a", b"old", Cache_Control="max-age=60", ETag='"1"', gate=gate)
+        reloads = [asyncio.create_task(world.get("/a", Cache_Control="no-cache")) for _ in range(8)]
+        async with asyncio.timeout(10):
+            while world.edges[0].worker.tier.collapser.waiting < 7:
+                await asyncio.sleep(0.005)
+        gate.set()
+        assert {one.body for one in await asyncio.gather(*reloads)} == {b"old"}
+        # One for whoever led, and at the most one more for all who came while it was under way.
+        assert 1 <= len(world.origin.seen("/a")) - 1 <= 2
+        later = await world.get("/a", Cache_Control="no-cache")
+        assert "not-collapsible" not in later.cache_status[-1]
