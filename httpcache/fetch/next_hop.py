@@ -164,7 +164,7 @@ class NextHop:
     async def _send(
         self, request: RequestHead, server: str, body: AsyncIterable[bytes] | None, host: str | None
     ) -> Reply:
-        fields = CIMultiDict(request.fields.lines)
+        fields = CIMultiDict((name, _writable(value)) for name, value in request.fields)
         if host is None:
             fields["Host"] = request.authority
         elif host:
@@ -186,6 +186,9 @@ class NextHop:
             raise NextHopError("http_response_timeout", 504, "no response in time") from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise _named(error, started=False) from error
+        if response.status == 101:
+            response.close()  # nobody asked for another protocol (RFC 9110 §15.2.2)
+            raise NextHopError("http_protocol_error", 502, "switched protocols unasked")
         head = ResponseHead(response.status, _fields(response.raw_headers), response.reason or "")
         silence = self._settings.between_bytes_timeout or None
         pace = Pace(self._settings.minimum_rate, self._settings.rate_window)
@@ -200,6 +203,17 @@ def _fields(raw: Sequence[tuple[bytes, bytes]]) -> Fields:
         (name.decode("ascii", "replace"), value.decode("utf-8", "surrogateescape").strip(" \t"))
         for name, value in raw
     )
+
+
+def _writable(value: str) -> str:
+    """A field value as aiohttp can write it: it leaves out octets that are no UTF-8, which are read as Latin-1 here."""
+    if value.isascii():
+        return value
+    octets = value.encode("utf-8", "surrogateescape")
+    try:
+        return octets.decode()
+    except UnicodeDecodeError:
+        return octets.decode("latin-1")
 
 
 def _length(response: aiohttp.ClientResponse) -> int | None:

@@ -194,7 +194,11 @@ class Asking:
         if isinstance(decision, Store) and reply.length is not None and reply.length > limit:
             decision = DoNotStore(NotStoredReason.TOO_LARGE)
         if isinstance(decision, DoNotStore):
-            return Outcome.NOT_STORABLE, Passed(reply, decision.reason)
+            passed = Passed(reply, decision.reason)
+            if question.validate is not None and passed.is_of_response and reply.head.status < 500:
+                # What was asked about has been superseded: nothing may give it as if it were only stale.
+                tier.invalidations.mark(f"uri:{question.key.uri}", request_time)
+            return Outcome.NOT_STORABLE, passed
         body_id = tier.store.new_body_id(question.key.key)
         stored = StoredResponse(
             key=question.key.key,

@@ -7,7 +7,7 @@ import ipaddress
 from collections.abc import AsyncIterable, Awaitable, Callable
 
 from aiohttp import hdrs, web
-from aiohttp.http import HttpVersion10, HttpVersion11
+from aiohttp.http import HttpVersion10, HttpVersion11, StreamWriter
 from multidict import CIMultiDict
 
 from httpcache import clock
@@ -48,6 +48,19 @@ class _Plain(web.StreamResponse):
             self._headers[hdrs.CONNECTION] = "close"
         elif keep_alive and request.version == HttpVersion10:
             self._headers[hdrs.CONNECTION] = "keep-alive"
+
+    async def _write_headers(self) -> None:
+        """The head, with octets that are no UTF-8 (a name in Latin-1 in Location, say), which aiohttp leaves out."""
+        writer, is_sent_now = self._payload_writer, self._send_headers_immediately
+        self._send_headers_immediately = False
+        await super()._write_headers()  # which refuses what would end a line
+        assert isinstance(writer, StreamWriter)
+        if not all(map(str.isascii, self._headers.values())):
+            first, _, _ = (writer._headers_buf or b"").partition(b"\r\n")
+            lines = "".join(f"{name}: {value}\r\n" for name, value in self._headers.items())
+            writer._headers_buf = first + f"\r\n{lines}\r\n".encode("utf-8", "surrogateescape")
+        if is_sent_now:
+            writer.send_headers()
 
 
 class HttpServer:

@@ -37,6 +37,7 @@ CASES = [
     ("a port out of range is refused", "GET", "/", ["a:99999"], Refusal(400, "host-field")),
     ("a path without a slash is refused", "GET", "a", ["a"], Refusal(400, "target-form")),
     ("a control character is refused", "GET", "/a\x01", ["a"], Refusal(400, "target-form")),
+    ("octets that are no UTF-8 are refused", "GET", "/a\udce9", ["a"], Refusal(400, "target-form")),
     ("a fragment is refused", "GET", "/a#b", ["a"], Refusal(400, "target-form")),
     ("CONNECT is not served", "CONNECT", "a:443", ["a:443"], Refusal(501, "connect-not-served")),
 ]

@@ -203,3 +203,46 @@ async def test_many_clients_that_want_a_validation_share_one_that_began_after_th
         assert 1 <= len(world.origin.seen("/a")) - 1 <= 2
         later = await world.get("/a", Cache_Control="no-cache")
         assert "not-collapsible" not in later.cache_status[-1]
+
+
+@pytest.mark.parametrize(
+    "superseded", [{"status": 404}, {"Cache_Control": "no-store"}], ids=["404", "no-store"]
+)
+async def test_what_the_origin_has_another_answer_for_is_not_given_stale_again(world, superseded):
+    windows = "max-age=10, stale-while-revalidate=600, stale-if-error=600"
+    world.origin.answers("/a", b"old", Cache_Control=windows, ETag='"1"')
+    await world.get("/a")
+    world.pass_time(11)
+    world.origin.answers("/a", b"new", **superseded)
+    assert (await world.get("/a")).body == b"old"
+    await world.origin.has_seen("/a", 2)
+    async with asyncio.timeout(10):
+        while (await world.get("/a")).body == b"old":
+            await asyncio.sleep(0.01)
+    world.origin.answers("/a", b"", status=503)
+    assert (await world.get("/a")).status == 503
+
+
+async def test_octets_that_are_no_utf_8_reach_the_client(world):
+    world.origin.answers("/a", b"x", Cache_Control="max-age=60", fields=[("X-Name", "caf\udce9 \u00e9")])
+    for _ in range(2):
+        got = await world.get("/a")
+        assert got.fields["X-Name"].encode("utf-8", "surrogateescape") == b"caf\xe9 \xc3\xa9"
+
+
+async def test_octets_that_are_no_utf_8_are_never_left_out_of_what_the_origin_gets(world):
+    host, _, port = world.edges[0].settings.listen.rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(b"GET /a HTTP/1.1\r\nHost: site.example\r\nX-Name: caf\xe9\r\nConnection: close\r\n\r\n")
+    await reader.read()
+    writer.close()
+    assert world.origin.seen("/a")[0].get("X-Name") == "café"
+
+
+async def test_a_switch_of_protocols_that_nobody_asked_for_is_a_failure(world):
+    world.origin.answers(
+        "/a", raw=b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"
+    )
+    got = await world.get("/a")
+    assert got.status == 502
+    assert "http_protocol_error" in got.fields["Proxy-Status"]
