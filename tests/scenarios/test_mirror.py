@@ -6,6 +6,7 @@ import asyncio
 import os
 import random
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -64,6 +65,59 @@ async def test_a_mirror_is_byte_identical_twice_and_all_hits_the_second_time(wor
     finally:
         server.terminate()
         await server.wait()
+
+
+NGINX, WGET = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin"), shutil.which("wget")
+
+CONFIGURATION = """
+daemon off; master_process off; pid {folder}/pid; error_log {folder}/error.log;
+events {{}}
+http {{
+  log_format asked "$request_method $request_uri"; access_log {folder}/access.log asked;
+  client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
+  fastcgi_temp_path {folder}/fastcgi; uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
+  types {{ {types} }}
+  server {{ listen 127.0.0.1:{port}; root {site}; }}
+}}
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not (NGINX and WGET), reason="wget or NGINX is not installed: apt-get install wget nginx-light"
+)
+async def test_wget_mirrors_a_site_of_nginx_twice_and_nginx_is_asked_once(worlds, tmp_path):
+    site, folder = tmp_path / "site", tmp_path / "nginx"
+    for made in (site, folder):
+        made.mkdir()
+    build_site(site)
+    port = free_port()
+    types = "".join(f"{kind} {suffix[1:]};" for suffix, kind in KINDS.items())
+    (folder / "nginx.conf").write_text(CONFIGURATION.format(folder=folder, site=site, port=port, types=types))
+    command = (NGINX, "-p", str(folder), "-e", str(folder / "error.log"), "-c", str(folder / "nginx.conf"))
+    server = await asyncio.create_subprocess_exec(*command)
+    try:
+        await listens(port)
+        async with worlds(origins={"site.example": f"http://127.0.0.1:{port}"}) as world:
+            for mirror in ("first", "second"):
+                wget = await asyncio.create_subprocess_exec(
+                    WGET, "--mirror", "--no-host-directories", "--quiet", "--no-proxy", "--tries=1",
+                    "--execute=robots=off", "--header=Host: site.example",
+                    f"--directory-prefix={tmp_path / mirror}", f"{world.edges[0].url}/",
+                )  # fmt: skip
+                async with asyncio.timeout(60):
+                    assert await wget.wait() == 0
+                assert files(tmp_path / mirror) == files(site)
+                asked = (folder / "access.log").read_text().splitlines()
+                assert len(asked) == len(set(asked)) == FILES + 1
+    finally:
+        server.terminate()
+        await server.wait()
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """What is in a folder and below it, by relative path."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 async def listens(port: int) -> None:
