@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check fix bench clean
+.PHONY: campaign demo test check fix bench clean
 
 demo: .venv/.installed
 	$(BIN)/edgeward demo
@@ -19,6 +19,9 @@ check: .venv/.dev
 fix: .venv/.dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+campaign: .venv/.dev
+	$(BIN)/python -m tests.campaign --seconds $(or $(SECONDS),60) --seed $(or $(SEED),1)
 
 bench: .venv/.dev
 	$(BIN)/python -m bench

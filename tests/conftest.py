@@ -6,3 +6,9 @@ from hypothesis import settings
 
 settings.register_profile("edgeward", deadline=None, max_examples=100, derandomize=True)
 settings.load_profile("edgeward")
+
+
+def pytest_addoption(parser):
+    """How long the fault campaign goes on, and what it is drawn from."""
+    parser.addoption("--campaign-seconds", type=float, default=15, help="seconds of faults (15)")
+    parser.addoption("--campaign-seed", type=int, default=0, help="seed of the campaign (another each time)")

@@ -1,0 +1,1 @@
+"""Real processes under faults: every answer is judged by what the origin is known to have said."""

@@ -1,0 +1,34 @@
+"""`python -m tests.campaign --seconds 600 --seed 7`: a campaign of any length; its exit code tells."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.campaign.campaign import Campaign
+
+
+def main() -> int:
+    """Run and print."""
+    parser = argparse.ArgumentParser(prog="python -m tests.campaign", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=60, help="how long faults go on (60)")
+    parser.add_argument(
+        "--seed", type=int, default=1, help="what the faults, versions and clients are drawn from (1)"
+    )
+    parser.add_argument("--clients", type=int, default=12, help="clients at work at any time (12)")
+    parser.add_argument("--folder", type=Path, help="where data and logs go; kept (a temporary one, removed)")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="campaign-") as temporary:
+        folder = arguments.folder or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        campaign = Campaign(folder, arguments.seed, clients=arguments.clients)
+        result = asyncio.run(campaign.run(arguments.seconds))
+    print("\n".join(result.lines()))
+    return 1 if result.tally.violations or result.unanswered or result.tracebacks else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,158 @@
+"""The faults of the campaign: each is done to a running cluster, lasts a while, and is taken back."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import random
+import resource
+import shutil
+import signal
+import sqlite3
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from tests.campaign.cluster import Cluster, NodeProcess
+from tests.campaign.recording_origin import MOODS, RecordingOrigin
+
+SMALL_FILES = 64 * 2**10
+"""How large a file may become on a disk that is "full", in bytes: the database and segments want more."""
+
+
+class Faults:
+    """Does faults at random, by a seed."""
+
+    def __init__(self, cluster: Cluster, origin: RecordingOrigin, rng: random.Random) -> None:
+        self.done: dict[str, int] = {}
+        self._cluster = cluster
+        self._origin = origin
+        self._rng = rng
+        self._kinds: list[Callable[[], Awaitable[None]]] = [
+            self.kill_worker, self.kill_worker, self.kill_node, self.restart_node, self.full_disk,
+            self.full_disk, self.flipped_octets, self.flipped_octets, self.cut_file, self.locked_database,
+            self.vanished_store, self.second_node, self.bad_origin, self.bad_origin, self.bad_origin, self.no_origin,
+        ]  # fmt: skip
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """One fault after another, until `stop` is set."""
+        kinds: list[Callable[[], Awaitable[None]]] = []
+        while not stop.is_set():
+            if not kinds:  # each has its turn, in an order of its own
+                kinds = self._rng.sample(self._kinds, len(self._kinds))
+            fault = kinds.pop()
+            await fault()
+            self.done[fault.__name__] = self.done.get(fault.__name__, 0) + 1
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), self._rng.uniform(0.05, 0.6))
+
+    def _a_node(self) -> NodeProcess:
+        return self._rng.choice(self._cluster.nodes)
+
+    async def kill_worker(self) -> None:
+        """kill -9 of a worker, whatever it is at."""
+        await self._a_node().kill_a_worker(self._rng.randrange(8))
+
+    async def kill_node(self) -> None:
+        """kill -9 of a supervisor; its workers end with it. Then a start on what it left."""
+        node = self._a_node()
+        await node.end(signal.SIGKILL)
+        await asyncio.sleep(self._rng.uniform(0, 0.3))
+        await _started_again(node)
+
+    async def restart_node(self) -> None:
+        """An end as operators do it, and a start."""
+        node = self._a_node()
+        await node.end()
+        await _started_again(node)
+
+    async def full_disk(self) -> None:
+        """No file of a node may grow beyond a little, for a while: writes fail in the middle."""
+        node = self._a_node()
+        pids = [*(await node.workers()), *([node.process.pid] if node.process else [])]
+        _limit_files(pids, SMALL_FILES)
+        await asyncio.sleep(self._rng.uniform(0.3, 2))
+        _limit_files([*(await node.workers()), *pids], resource.RLIM_INFINITY)
+
+    async def flipped_octets(self) -> None:
+        """Some octets of some stored values, and of the database, are others now."""
+        for path in self._some_files(self._a_node(), 5):
+            with contextlib.suppress(OSError), path.open("r+b") as file:
+                size = path.stat().st_size
+                for _ in range(3 if size else 0):
+                    file.seek(self._rng.randrange(size))
+                    file.write(self._rng.randbytes(1))
+
+    async def cut_file(self) -> None:
+        """Some stored values end before their time."""
+        for path in self._some_files(self._a_node(), 3, values_only=True):
+            with contextlib.suppress(OSError):
+                os.truncate(path, self._rng.randrange(path.stat().st_size + 1))
+
+    async def locked_database(self) -> None:
+        """Somebody else holds the database of a store."""
+        path = self._a_node().data / "store" / "cache.db"
+        with contextlib.suppress(sqlite3.Error):
+            connection = sqlite3.connect(path, timeout=0.5, isolation_level=None)
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                await asyncio.sleep(self._rng.uniform(0.2, 1.5))
+                connection.execute("ROLLBACK")
+            finally:
+                connection.close()
+
+    async def vanished_store(self) -> None:
+        """The folder of a store is gone."""
+        shutil.rmtree(self._a_node().data / "store", ignore_errors=True)
+
+    async def second_node(self) -> None:
+        """A second node on the folder of one that runs: it must refuse, and say why."""
+        node = self._a_node()
+        other = NodeProcess(node.data.parent, node.arguments[0], "second", *node.arguments[3:5])
+        other.arguments = tuple(str(node.data) if one == str(other.data) else one for one in other.arguments)
+        process = await other.launch()
+        try:
+            code = await asyncio.wait_for(process.wait(), 60)
+        finally:
+            await other.end(signal.SIGKILL)
+        assert code == 2, f"a second node ran on {node.data} ({code}): {other.last_words()}"
+        assert "in use by another node" in other.last_words()
+
+    async def bad_origin(self) -> None:
+        """The origin is slow or broken, in one way or another."""
+        self._origin.mood, self._origin.share = self._rng.choice(MOODS[1:]), self._rng.choice((0.3, 0.7, 1))
+        await asyncio.sleep(self._rng.uniform(0.3, 2))
+        self._origin.mood = "well"
+
+    async def no_origin(self) -> None:
+        """The origin is not there."""
+        await self._origin.stop()
+        await asyncio.sleep(self._rng.uniform(0.2, 1))
+        await self._origin.start()
+
+    def _some_files(self, node: NodeProcess, count: int, *, values_only: bool = False) -> list[Path]:
+        pattern = "??/*.val" if values_only else "**/*"
+        with contextlib.suppress(OSError):
+            files = [path for path in (node.data / "store").glob(pattern) if path.is_file()]
+            return self._rng.sample(files, min(count, len(files)))
+        return []
+
+
+async def _started_again(node: NodeProcess) -> None:
+    """Start a node; the port and the folder of one that was killed may be held for a moment by its workers."""
+    for _ in range(20):
+        process = await node.launch()
+        with contextlib.suppress(AssertionError):
+            await node.is_ready()
+            return
+        if process.returncode is None:
+            await node.end(signal.SIGKILL)
+        await asyncio.sleep(0.2)
+    raise AssertionError(f"{node.name} does not start again: {node.last_words()}")
+
+
+def _limit_files(pids: list[int], size: int) -> None:
+    for pid in set(pids):
+        with contextlib.suppress(OSError):
+            _, most = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, most))
