@@ -150,6 +150,8 @@ class PurgeSettings(_Group):
     """Orders kept in the log at the most."""
     watermarks: int = Field(default=200_000, ge=16)
     """Watermarks kept by one worker; beyond it the oldest are folded into one for everything."""
+    give_back_after: Seconds = 5.0
+    """How long after a hard order what it wants gone gives its space back, in seconds; 0 leaves that to eviction."""
     targets: int = Field(default=1000, ge=1)
     """Targets in one order at the most."""
 

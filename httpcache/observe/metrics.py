@@ -50,6 +50,11 @@ PURGE_CUT_OFF = Gauge(
     "Workers that have not heard the purge log for longer than purge.lag_limit.",
     multiprocess_mode="livesum",
 )
+GIVEN_BACK = Counter(
+    "edgeward_purge_given_back",
+    "Cache keys whose space was given back since orders wanted all of it gone, by store.",
+    ["store"],
+)
 CONNECTIONS = Gauge("edgeward_connections", "Client connections open.", multiprocess_mode="livesum")
 
 

@@ -60,6 +60,7 @@ class Watermarks:
         self._floor = 0  # of this epoch, orders up to here may be unknown
         self._proven = False
         self._good_from = NEVER
+        self._newest_hard = 0
 
     @property
     def mark(self) -> PurgeMark:
@@ -76,6 +77,11 @@ class Watermarks:
         self._proven = proven
         self._is_silent = self._is_silent and not proven
         self._settle()
+
+    @property
+    def newest_hard(self) -> tuple[int, int]:
+        """Epoch and number of the newest order that wanted something gone; number 0 when there is none."""
+        return self._mark.epoch, self._newest_hard
 
     @property
     def is_silent(self) -> bool:
@@ -101,6 +107,7 @@ class Watermarks:
             for names in self._named.values():
                 names.clear()
             self._lengths.clear()
+            self._newest_hard = 0
             self._mark, self._floor = mark, floor
         for kind, name, level in levels:
             self._raise(kind, name, level)
@@ -157,6 +164,7 @@ class Watermarks:
         return hard, soft
 
     def _raise(self, kind: Kind, name: str, level: Level) -> None:
+        self._newest_hard = max(self._newest_hard, level[0])
         if kind is Kind.EVERYTHING:
             self._everything = higher(self._everything, level)
             return

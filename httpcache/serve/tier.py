@@ -47,6 +47,11 @@ class Purges(Protocol):
         """Whether the log has been silent for longer than the lag limit."""
         ...
 
+    @property
+    def newest_hard(self) -> tuple[int, int]:
+        """Epoch and number of the newest order that wanted something gone."""
+        ...
+
     def standing(self, stored: StoredResponse) -> Standing:
         """What the orders say of a stored response."""
         ...

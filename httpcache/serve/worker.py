@@ -26,6 +26,7 @@ from httpcache.purge.watermarks import Watermarks
 from httpcache.rules.decisions import Standing
 from httpcache.rules.forwarding import Identity
 from httpcache.serve.coder import Coder
+from httpcache.serve.giving_back import GivingBack
 from httpcache.serve.landing import close_abandoned
 from httpcache.serve.server import HttpServer
 from httpcache.serve.sockets import allow_open_files
@@ -83,6 +84,7 @@ class Worker:
             settings.node_name,
             trusts_all=wiring.trusts_peers,
         )
+        self._giving_back = GivingBack(self.tier, evicts=index == 0)
         self._server: asyncio.Server | None = None
 
     async def _reached(self, mark: PurgeMark) -> bool:
@@ -92,6 +94,7 @@ class Worker:
         """Open the stores, follow the purge log, accept clients."""
         await self.store.start()
         await self.follower.start()
+        self._giving_back.start()
         self._server = await asyncio.get_running_loop().create_server(self.http.web_server, sock=self._sock)
 
     async def drain(self) -> None:
@@ -104,6 +107,7 @@ class Worker:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(limit):
                 await self.transactions.drain()
+        await self._giving_back.close()
         await self.follower.close()
         self.tier.coder.close()
         await self.tier.next_hop.close()

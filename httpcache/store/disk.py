@@ -16,6 +16,7 @@ from httpcache.store.counts import Counts
 from httpcache.store.database import FAULTS, Database
 from httpcache.store.eviction import Eviction
 from httpcache.store.folder import held_since
+from httpcache.store.give_back import GiveBack
 from httpcache.store.located import Located
 from httpcache.store.segments import Place
 from httpcache.store.sweep import sweep
@@ -38,6 +39,7 @@ class DiskStore:
         self._located = Located(self._database)
         self._admission = SecondMiss(folder / "missed", budget)
         self._writer = Writer(self._database, queue, counts, self.eviction, evicts=evicts)
+        self.giving = GiveBack(self._database, self._writer, self.eviction, self.discard)
         self._evicts = evicts
         # What a body's name says is compared with this: a worker that is started again must spare what others fetch.
         self._started = held_since(folder)

@@ -88,6 +88,10 @@ class Eviction:
         """Note that a body of a record is being read or written now: it stays until that is some while ago."""
         self._held[slot_of(name, SLOTS)] = _tick()
 
+    def is_held(self, name: str) -> bool:
+        """Whether a body of a record was read or written a short while ago."""
+        return self._is_held(slot_of(name, SLOTS))
+
     def _is_held(self, slot: int) -> bool:
         held = self._held[slot]
         return held > 0 and (_tick() - held) % 255 <= HELD

@@ -83,6 +83,10 @@ class RamStore:
     def __len__(self) -> int:
         return len(self._sieve)
 
+    def keys(self) -> list[str]:
+        """The cache keys that have a shelf."""
+        return self._sieve.keys()
+
     def get(self, key: str) -> Shelf | None:
         """The shelf of a cache key; counts as a use."""
         entry = self._sieve.get(key)

@@ -92,6 +92,15 @@ def decode_record(data: bytes, key: str) -> tuple[StoredResponse, ...] | None:
     return candidates if candidates and all(one.key == key for one in candidates) else None
 
 
+def decode_named(data: bytes, name: str) -> tuple[StoredResponse, ...] | None:
+    """The stored responses of the record of that name; None when the octets are not what was written."""
+    content = unseal(RECORD_MAGIC, name, data)
+    try:
+        return None if content is None else tuple(_full(one) for one in _decoder.decode(content))
+    except (msgspec.MsgspecError, ValueError):
+        return None
+
+
 def bodies_named(data: bytes, name: str) -> set[str]:
     """The bodies that the record of that name names; none when the octets are not what was written."""
     content = unseal(RECORD_MAGIC, name, data)

@@ -36,6 +36,10 @@ class Sieve(Generic[Value]):
     def __len__(self) -> int:
         return len(self._entries)
 
+    def keys(self) -> list[str]:
+        """The keys of all entries."""
+        return list(self._entries)
+
     def get(self, key: str) -> Entry[Value] | None:
         """The entry, marked as visited."""
         entry = self._entries.get(key)
