@@ -154,6 +154,8 @@ class PurgeSettings(_Group):
     """How long after a hard order what it wants gone gives its space back, in seconds; 0 leaves that to eviction."""
     targets: int = Field(default=1000, ge=1)
     """Targets in one order at the most."""
+    orders: int = Field(default=1000, ge=1)
+    """Orders in one batch at the most."""
 
 
 class ObserveSettings(_Group):

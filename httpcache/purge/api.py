@@ -14,9 +14,9 @@ from httpcache import clock
 from httpcache.messages import PurgeMark
 from httpcache.purge.acks import Acks, read_acks
 from httpcache.purge.answering import bearer, read_body, read_number, read_wait, refuse
+from httpcache.purge.batches import parse_orders
 from httpcache.purge.keeper import LogKeeper
 from httpcache.purge.log import Logged, Wish
-from httpcache.purge.orders import parse_order
 from httpcache.purge.problems import Problem
 from httpcache.purge.relay import NODE_FIELD, Relay
 from httpcache.purge.tokens import NodeClaims
@@ -73,11 +73,11 @@ class PurgeApi:
             return refuse(
                 Problem(503, "log-unwritable", "The order could not be made durable; it is not applied.")
             )
-        if logged is None:
+        if not logged:
             return refuse(Problem(401, "token-replayed", "A token with that `jti` has been used."))
         began = clock.monotonic()
-        await self._confirmed(logged, OWN_WAIT, own=True)
-        return await self._receipt(logged, wait - (clock.monotonic() - began))
+        await self._confirmed(logged[-1], OWN_WAIT, own=True)
+        return await self._receipt(logged[-1], wait - (clock.monotonic() - began), first=logged[0].n)
 
     async def _wish(self, request: web.Request, body: bytes) -> tuple[Wish, float] | Problem:
         """What is ordered, by whom, and how long they wait; the signature is looked at before the body."""
@@ -93,17 +93,21 @@ class PurgeApi:
         if isinstance(signer, Problem):
             return signer
         claims, key = signer
-        parsed = parse_order(body, self._keeper.settings.purge.targets)
+        purge = self._keeper.settings.purge
+        parsed = parse_orders(body, purge.targets, purge.orders)
         if isinstance(parsed, Problem):
             return parsed
-        order, wait = parsed
-        lacking = claims.missing_for(order)
-        return lacking or (Wish(order, key.name, claims.jti, claims.exp, self._keeper.now()), wait)
+        orders, wait = parsed
+        lacking = next(filter(None, map(claims.missing_for, orders)), None)
+        return lacking or (Wish(orders, key.name, claims.jti, claims.exp, self._keeper.now()), wait)
 
-    async def _receipt(self, logged: Logged, wait: float) -> web.Response:
+    async def _receipt(self, logged: Logged, wait: float, first: int | None = None) -> web.Response:
+        """The receipt; of a batch it is the last order's, which covers all, and names the `first`."""
         if wait > 0:
             await self._confirmed(logged, wait)
         receipt = self._keeper.receipt(logged)
+        if first is not None and first < logged.n:
+            receipt["first"] = first
         return web.json_response(receipt, status=200 if receipt["confirmed"] else 202)
 
     async def _confirmed(self, logged: Logged, wait: float, *, own: bool = False) -> None:

@@ -77,8 +77,8 @@ class LogKeeper:
                 await self.door.run(self._save, msgspec.json.encode(self._ledger.document()))
         await self.door.close()
 
-    async def append(self, wish: Wish) -> Logged | None:
-        """Make an order durable and publish it; None when its token has been used. Raises sqlite3.Error."""
+    async def append(self, wish: Wish) -> tuple[Logged, ...]:
+        """Make orders durable and publish them; none when their token has been used. Raises sqlite3.Error."""
         return await self.door.append(wish)
 
     async def find(self, n: int) -> Logged | None:

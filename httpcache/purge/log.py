@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,9 +22,9 @@ CREATE INDEX IF NOT EXISTS used_exp ON used (exp)
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """An order as it was asked for: by whom, with which token (until when it is valid), when (Unix seconds)."""
+    """Orders as they were asked for: by whom, with which token (until when it is valid), when (Unix seconds)."""
 
-    order: Order
+    orders: tuple[Order, ...]
     who: str
     jti: str
     exp: float
@@ -55,24 +55,28 @@ class PurgeLog:
         self.start: int = row[1]
         self.newest: int = row[2]
 
-    def append(self, wishes: Sequence[Wish]) -> list[Logged | None]:
-        """Number these orders in one transaction; None for one whose token has been used before."""
-        made: list[Logged | None] = []
+    def append(self, wishes: Sequence[Wish]) -> list[tuple[Logged, ...]]:
+        """Number these orders in one transaction; none of a wish whose token has been used before."""
+        made: list[tuple[Logged, ...]] = []
         n = self.newest
         with transaction(self._database):
             for wish in wishes:
-                if not self._use(wish):
-                    made.append(None)
-                    continue
-                n += 1
-                self._database.execute(
-                    "INSERT INTO orders VALUES (?, ?, ?, ?)",
-                    (n, wish.at, wish.who, msgspec.json.encode(wish.order)),
+                orders = wish.orders if self._use(wish) else ()
+                run = tuple(
+                    Logged(number, one, wish.who, wish.at) for number, one in enumerate(orders, n + 1)
                 )
-                made.append(Logged(n, wish.order, wish.who, wish.at))
+                self._insert(run)
+                made.append(run)
+                n += len(run)
             self._database.execute("UPDATE log SET newest = ?", (n,))
         self.newest = n
         return made
+
+    def _insert(self, run: Iterable[Logged]) -> None:
+        self._database.executemany(
+            "INSERT INTO orders VALUES (?, ?, ?, ?)",
+            [(one.n, one.at, one.who, msgspec.json.encode(one.order)) for one in run],
+        )
 
     def _use(self, wish: Wish) -> bool:
         cursor = self._database.execute(

@@ -24,7 +24,7 @@ class LogDoor:
         self._appended = appended
         self._thread = ThreadPoolExecutor(1, "purge-log")
         self._log: PurgeLog | None = None
-        self._waiting: list[tuple[Wish, asyncio.Future[Logged | None]]] = []
+        self._waiting: list[tuple[Wish, asyncio.Future[tuple[Logged, ...]]]] = []
         self._writer: asyncio.Task[None] | None = None
 
     async def open(self, now: float) -> None:
@@ -49,9 +49,9 @@ class LogDoor:
         assert self._log is not None, "the log is opened first"
         return self._log
 
-    async def append(self, wish: Wish) -> Logged | None:
-        """Make an order durable; None when its token has been used. Raises sqlite3.Error when it cannot be written."""
-        future: asyncio.Future[Logged | None] = asyncio.get_running_loop().create_future()
+    async def append(self, wish: Wish) -> tuple[Logged, ...]:
+        """Make orders durable; none when their token has been used. Raises sqlite3.Error when it cannot be written."""
+        future: asyncio.Future[tuple[Logged, ...]] = asyncio.get_running_loop().create_future()
         self._waiting.append((wish, future))
         if self._writer is None or self._writer.done():
             self._writer = asyncio.create_task(self._write())
@@ -67,7 +67,7 @@ class LogDoor:
                     if not future.done():
                         future.set_exception(error)
                 continue
-            self._appended([logged for logged in made if logged is not None])
-            for (_, future), logged in zip(batch, made, strict=True):
+            self._appended([logged for run in made for logged in run])
+            for (_, future), run in zip(batch, made, strict=True):
                 if not future.done():
-                    future.set_result(logged)
+                    future.set_result(run)

@@ -12,10 +12,11 @@ from yarl import URL
 
 from httpcache import clock
 from httpcache.purge.answering import bearer, read_body, refuse
+from httpcache.purge.batches import parse_orders
 from httpcache.purge.gate import Gate
 from httpcache.purge.keys import node_key
 from httpcache.purge.log_address import log_url
-from httpcache.purge.orders import LONGEST_WAIT, parse_order
+from httpcache.purge.orders import LONGEST_WAIT
 from httpcache.purge.problems import Problem
 from httpcache.purge.tokens import node_token
 from httpcache.settings import Settings
@@ -69,8 +70,10 @@ class Relay:
         signer = await self._gate.operator(token, body)
         if isinstance(signer, Problem):
             return signer
-        parsed = parse_order(body, self._settings.purge.targets)
-        return parsed if isinstance(parsed, Problem) else signer[0].missing_for(parsed[0])
+        parsed = parse_orders(body, self._settings.purge.targets, self._settings.purge.orders)
+        if isinstance(parsed, Problem):
+            return parsed
+        return next(filter(None, map(signer[0].missing_for, parsed[0])), None)
 
     async def _ask(self, request: web.Request) -> web.Response:
         token = bearer(request)

@@ -15,7 +15,7 @@ NOW = 1_700_000_000.0
 
 
 def wish(name: str, jti: str | None = None, at: float = NOW, exp: float = NOW + 60) -> Wish:
-    return Wish(Order(Kind.TAG, (name,)), "alice", jti or f"jti-{name}", exp, at)
+    return Wish((Order(Kind.TAG, (name,)),), "alice", jti or f"jti-{name}", exp, at)
 
 
 @pytest.fixture
@@ -25,23 +25,23 @@ def path(tmp_path):
 
 def test_orders_are_numbered_and_there_after_reopening(path):
     log = PurgeLog(path, NOW)
-    assert [logged.n for logged in log.append([wish("a"), wish("b")])] == [1, 2]
+    assert [one.n for run in log.append([wish("a"), wish("b")]) for one in run] == [1, 2]
     log.close()
     again = PurgeLog(path, NOW + 1e6)
     assert (again.epoch, again.start, again.newest) == (log.epoch, 1, 2)
     assert [logged.order.targets for logged in again.after(0, 10)] == [("a",), ("b",)]
-    assert again.append([wish("c")])[0].n == 3
+    assert again.append([wish("c")])[0][0].n == 3
 
 
 def test_a_token_is_used_once_also_after_reopening_until_it_has_expired(path):
     log = PurgeLog(path, NOW)
-    assert log.append([wish("a", "same"), wish("b", "same")])[1] is None
+    assert log.append([wish("a", "same"), wish("b", "same")])[1] == ()
     log.close()
     again = PurgeLog(path, NOW)
-    assert again.append([wish("c", "same")]) == [None]
+    assert again.append([wish("c", "same")]) == [()]
     assert again.newest == 1
     again.compact(NOW + 61, 1e9, 10)
-    assert again.append([wish("c", "same")])[0].n == 2
+    assert again.append([wish("c", "same")])[0][0].n == 2
 
 
 def test_the_epoch_of_a_log_made_anew_is_larger(tmp_path):
@@ -55,7 +55,7 @@ def test_a_log_that_cannot_be_written_numbers_nothing(path):
     with pytest.raises(sqlite3.Error):
         log.append([wish("a")])
     log._database.execute("PRAGMA query_only = 0")
-    assert log.append([wish("a")])[0].n == 1
+    assert log.append([wish("a")])[0][0].n == 1
 
 
 COMPACTIONS = [
@@ -77,7 +77,7 @@ def test_compaction_by(path, age, count, left, start):
     log.close()
     again = PurgeLog(path, NOW)
     assert (again.start, again.newest) == (start, 4)
-    assert again.append([wish("next")])[0].n == 5
+    assert again.append([wish("next")])[0][0].n == 5
 
 
 async def test_orders_that_wait_are_written_together_and_announced_in_order(path):
@@ -85,7 +85,7 @@ async def test_orders_that_wait_are_written_together_and_announced_in_order(path
     door = LogDoor(path, lambda orders: announced.extend(logged.n for logged in orders))
     await door.open(NOW)
     made = await asyncio.gather(*(door.append(wish(str(number))) for number in range(50)))
-    assert [logged.n for logged in made] == announced == list(range(1, 51))
+    assert [run[0].n for run in made] == announced == list(range(1, 51))
     await door.close()
 
 
@@ -96,5 +96,13 @@ async def test_a_failing_disk_is_told_to_whoever_waits_and_the_next_order_is_tri
     with pytest.raises(sqlite3.Error):
         await door.append(wish("a"))
     await door.run(door.log._database.execute, "PRAGMA query_only = 0")
-    assert (await door.append(wish("a"))).n == 1
+    assert (await door.append(wish("a")))[0].n == 1
     await door.close()
+
+
+def test_orders_under_one_token_are_numbered_one_by_one_and_all_in_the_log_or_none(path):
+    log = PurgeLog(path, NOW)
+    batch = Wish(tuple(Order(Kind.TAG, (name,)) for name in "abc"), "alice", "one-token", NOW + 60, NOW)
+    assert [logged.n for logged in log.append([batch])[0]] == [1, 2, 3]
+    assert log.append([batch, wish("d")]) == [(), tuple(log.after(3, 10))]
+    assert [logged.order.targets for logged in log.after(0, 10)] == [("a",), ("b",), ("c",), ("d",)]
