@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import peers
+from bench.heads import HEADS
 
 LUA = """
 local n = 0
@@ -17,14 +18,6 @@ request = function()
   n = n + 1
   return wrk.format("GET", "/objects/" .. (n * 7919 % {objects}) .. "?size={size}&ttl=86400")
 end
-wrk.headers["User-Agent"] = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0"
-wrk.headers["Accept"] = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
-wrk.headers["Accept-Encoding"] = "gzip, deflate, br, zstd"
-wrk.headers["Accept-Language"] = "en-GB,en;q=0.9,de;q=0.7"
-wrk.headers["Sec-Fetch-Dest"] = "document"
-wrk.headers["Sec-Fetch-Mode"] = "navigate"
-wrk.headers["Sec-Fetch-Site"] = "none"
-wrk.headers["Upgrade-Insecure-Requests"] = "1"
 """
 
 
@@ -82,7 +75,7 @@ def run(
 ):
     """Alternate the peers in rounds; each one's rounds by name."""
     script = folder / "hot.lua"
-    script.write_text(LUA.format(objects=objects, size=size))
+    script.write_text(LUA.format(objects=objects, size=size) + HEADS)
     results: dict[str, list[Round]] = {}
     with contextlib.ExitStack() as stack:
         origin = stack.enter_context(peers.origin(folder))
