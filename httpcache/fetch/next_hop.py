@@ -7,7 +7,7 @@ import ssl
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import aiohttp
 from multidict import CIMultiDict
@@ -22,9 +22,25 @@ from httpcache.messages import Fields, RequestHead, ResponseHead
 from httpcache.settings import FetchSettings
 
 
+class Reply(Protocol):
+    """A response whose body is still to be read. Close it, read to the end or not. `length` is in bytes."""
+
+    head: ResponseHead
+    length: int | None
+    server: str
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """The octets of the body. Raises NextHopError when it breaks off or falls silent."""
+        ...
+
+    async def close(self) -> None:
+        """Give the connection back when the body was read to its end; else drop it."""
+        ...
+
+
 @dataclass(slots=True)
-class Reply:
-    """A response whose body is still to be read. Close it, read to the end or not."""
+class _ClientReply:
+    """See Reply."""
 
     head: ResponseHead
     length: int | None
@@ -35,7 +51,7 @@ class Reply:
     _turns: Turns | None
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """The octets of the body. Raises NextHopError when it breaks off, falls silent or comes too slowly."""
+        """See Reply."""
         content = self._response.content
         try:
             while True:
@@ -53,7 +69,7 @@ class Reply:
             raise _named(error, started=True) from error
 
     async def close(self) -> None:
-        """Give the connection back when the body was read to its end; else drop it."""
+        """See Reply."""
         if self._response.content.at_eof():
             self._response.release()
         else:
@@ -105,7 +121,7 @@ class NextHop:
 
     def __init__(self, settings: FetchSettings) -> None:
         self._settings = settings
-        self._turns = Turns(settings.connections, settings.turn_timeout)
+        self.turns = Turns(settings.connections, settings.turn_timeout)
         connector = Connector(
             limit=0,  # requests wait for their turn before they ask for a connection
             keepalive_timeout=settings.keepalive,
@@ -147,18 +163,18 @@ class NextHop:
         _interim.set(interim)
         failure = NextHopError("destination_not_found", 502, "no origin for this host")
         for server in servers:
-            await self._turns.take(server)
+            await self.turns.take(server)
             reply = None
             try:
                 reply = await self._send(request, server, body, host)
                 return reply
             except NextHopError as error:
                 failure = error
-                if body is not None or error.error not in _TRY_NEXT:
+                if body is not None or error.error not in TRY_NEXT:
                     break
             finally:
                 if reply is None:
-                    self._turns.give(server)
+                    self.turns.give(server)
         raise failure
 
     async def _send(
@@ -192,10 +208,11 @@ class NextHop:
         head = ResponseHead(response.status, _fields(response.raw_headers), response.reason or "")
         silence = self._settings.between_bytes_timeout or None
         pace = Pace(self._settings.minimum_rate, self._settings.rate_window)
-        return Reply(head, _length(response), server, response, silence, pace, self._turns)
+        return _ClientReply(head, _length(response), server, response, silence, pace, self.turns)
 
 
-_TRY_NEXT = frozenset({"connection_refused", "connection_timeout", "dns_error", "destination_unavailable"})
+TRY_NEXT = frozenset({"connection_refused", "connection_timeout", "dns_error", "destination_unavailable"})
+"""Errors after which the next server is asked: the request has not been sent."""
 
 
 def _fields(raw: Sequence[tuple[bytes, bytes]]) -> Fields:

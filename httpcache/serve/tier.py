@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from httpcache.fetch.collapse import Collapser
+from httpcache.fetch.link import Link
 from httpcache.fetch.next_hop import NextHop
 from httpcache.fetch.route import Route
 from httpcache.messages import PurgeMark, StoredResponse
@@ -66,7 +67,7 @@ class Tier:
     identity: Identity
     store: TieredStore
     invalidations: InvalidationMarks
-    next_hop: NextHop
+    next_hop: NextHop | Link
     purges: Purges
     reached: Callable[[PurgeMark], Awaitable[bool]]
     coder: Coder

@@ -17,6 +17,7 @@ import uvloop
 
 from httpcache import clock
 from httpcache.fetch.collapse import Collapser
+from httpcache.fetch.link import Link
 from httpcache.fetch.next_hop import NextHop
 from httpcache.messages import PurgeMark
 from httpcache.observe import metrics
@@ -68,7 +69,7 @@ class Worker:
             identity=Identity(settings.node_name, settings.tier),
             store=self.store,
             invalidations=InvalidationMarks(folder / "invalidations"),
-            next_hop=NextHop(settings.fetch),
+            next_hop=Link(settings.fetch) if settings.shields else NextHop(settings.fetch),
             purges=self.watermarks,
             reached=self._reached,
             coder=Coder(settings.coding),

@@ -1,4 +1,4 @@
-"""The next hop over real sockets: what comes back, and what each failure is called."""
+"""The next hop over real sockets, by the client for everybody and by the link between tiers: one contract."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from httpcache.fetch.failures import NextHopError
+from httpcache.fetch.link import Link
 from httpcache.fetch.next_hop import NextHop
 from httpcache.messages import Fields, RequestHead
 from httpcache.settings import FetchSettings
@@ -24,9 +25,14 @@ async def origin():
     await made.close()
 
 
+@pytest.fixture(params=[NextHop, Link])
+async def kind(request):
+    return request.param
+
+
 @pytest.fixture
-async def next_hop():
-    made = NextHop(FetchSettings(connect_timeout=1, first_byte_timeout=0.2, between_bytes_timeout=0.2))
+async def next_hop(kind):
+    made = kind(FetchSettings(connect_timeout=1, first_byte_timeout=0.2, between_bytes_timeout=0.2))
     yield made
     await made.close()
 
@@ -98,8 +104,8 @@ async def test_no_response_in_time(origin, next_hop):
     gate.set()
 
 
-async def test_the_first_byte_may_take_longer_than_the_silence_within_a_body(origin):
-    made = NextHop(FetchSettings(first_byte_timeout=5, between_bytes_timeout=0.05))
+async def test_the_first_byte_may_take_longer_than_the_silence_within_a_body(origin, kind):
+    made = kind(FetchSettings(first_byte_timeout=5, between_bytes_timeout=0.05))
     gate = asyncio.Event()
     origin.answers("/a", b"x", gate=gate)
     asked = asyncio.create_task(made.send(GET, [origin.url]))

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from httpcache.fetch.failures import NextHopError
+from httpcache.fetch.link import Link
 from httpcache.fetch.next_hop import NextHop
 from httpcache.fetch.one_response import end_of_response
 from httpcache.messages import Fields, RequestHead
@@ -26,9 +27,9 @@ async def origin():
     await made.close()
 
 
-@pytest.fixture
-async def next_hop():
-    made = NextHop(FetchSettings(connect_timeout=1, first_byte_timeout=5, between_bytes_timeout=5))
+@pytest.fixture(params=[NextHop, Link])
+async def next_hop(request):
+    made = request.param(FetchSettings(connect_timeout=1, first_byte_timeout=5, between_bytes_timeout=5))
     yield made
     await made.close()
 
