@@ -19,11 +19,13 @@ MESSAGES = (
     Requirement("9110§7.6.2 max-forwards", "MUST", "TRACE and OPTIONS: Max-Forwards is counted down; at 0 they end here.", "forwarding.max_forwards_reached"),
     Requirement("9110§7.6.3 via-added", "MUST", "A forwarded request names us in Via, after those before us, none of them combined.", "forwarding.forwarded_request"),
     Requirement("9110§7.6.3 via-tells-the-received-protocol", "MUST", "With the version in which the message came.", "forwarding.forwarded_request"),
+    Requirement("9110§7.7 target-is-forwarded-as-it-came", "MUST NOT", "Change nothing of path and query on the way to the next hop.", "fetch.next_hop.NextHop"),
     Requirement("9110§8.4 coded-content-is-not-coded-again", "", "Content that is coded is not coded once more.", "content_coding.is_codable"),
     Requirement("9110§8.8.3.2 entity-tag-comparison", "", "Tags compare strongly or weakly, as the field asks.", "fields.EntityTag"),
     Requirement("9110§8.8.3.3 own-tag-for-each-coding", "", "Each coding of one representation has its own tag.", "content_coding.coded_head"),
     Requirement("9110§9.3.3 post-response-reuse", "", "The response to a POST answers later GETs", "storing.decide_storing"),
     Requirement("9110§9.3.3 post-only-with-freshness-and-content-location", "", "only with explicit freshness, and the target in Content-Location.", "storing.decide_storing"),
+    Requirement("9110§9.2.2 only-idempotent-requests-are-sent-again", "MUST NOT", "Send no request with content twice.", "fetch.next_hop.NextHop"),
     Requirement("9110§12.5.3 accept-encoding-weights", "SHOULD", "The coding that the client weighs most; none where it accepts none.", "content_coding.choose_coding"),
     Requirement("9110§12.5.5 vary-names-accept-encoding", "SHOULD", "What is coded by preference says so in Vary.", "content_coding.varying_by_coding"),
 )  # fmt: skip
@@ -52,6 +54,9 @@ RANGES = (
     Requirement("9110§14.4 content-range-with-complete-length", "SHOULD", "Content-Range tells the complete length.", "ranges.content_range"),
     Requirement("9110§14.4 unknown-unit-is-forwarded", "SHOULD", "A part in a unit that is not understood is passed on,", "combining.decide_storing_part"),
     Requirement("9110§14.4 recombine-nothing-invalid", "MUST NOT", "and is never combined, nor one by an invalid Content-Range.", "combining.combine"),
+    Requirement("9110§15.2 interim-responses-are-forwarded", "MUST", "Interim responses reach the client, before the final one.", "serve.server.HttpServer"),
+    Requirement("9110§15.2 no-interim-response-to-http-1.0", "MUST NOT", "But not a client of HTTP/1.0.", "serve.server.HttpServer"),
+    Requirement("9110§15.2.2 no-protocol-is-switched-to-unasked", "MUST NOT", "A 101 that nobody asked for is a failure of the next hop.", "fetch.next_hop.NextHop"),
     Requirement("9110§15.3.7 single-part-206", "MUST", "A single part has its Content-Range, and nothing else has.", "answers.compose"),
     Requirement("9110§15.3.7 fields-of-a-206", "MUST", "A 206 carries the fields that the 200 would.", "answers.compose"),
     Requirement("9110§15.3.7 no-more-fields-after-if-range", "SHOULD NOT", "After If-Range it does not repeat what the client has.", "answers.compose"),
@@ -72,6 +77,7 @@ EXTENSIONS = (
     Requirement("8246§2.1 fresh-immutable-is-not-validated-unless-asked", "SHOULD NOT", "What is immutable is not validated while fresh, but by no-cache.", "reuse.decide_reuse"),
     Requirement("7239§6 node-syntax", "", "Forwarded tells addresses as it defines them.", "forwarding.forwarded_request"),
     Requirement("8586§2 loop-detected", "", "A request that has been here is known by CDN-Loop.", "forwarding.is_loop"),
+    Requirement("9112§6.3 octets-after-a-response-are-none", "MUST NOT", "What a server sends after a whole response is no part of it, and no other response.", "fetch.one_response.OneResponse"),
     Requirement("9209§2 member-is-token-or-string", "MUST", "Proxy-Status names us by a token or a string.", "proxy_status.render"),
     Requirement("9209§2 members-of-others-preserved", "MUST", "And keeps the members of others.", "proxy_status.add_proxy_status"),
     Requirement("9209§2.1.1 recommended-status", "", "An error of the next hop has the status recommended for it.", "proxy_status.recommended_status"),
@@ -95,7 +101,7 @@ SECTIONS = (
     ("RFC 9110 §5–12: messages, intermediaries, entity tags, codings", MESSAGES),
     ("RFC 9110 §13: conditional requests", CONDITIONS),
     ("RFC 9110 §14–17: ranges, 206, 304, 416", RANGES),
-    ("Extensions: RFC 5861, 8246, 8586, 9209, 9211, 9213, 9875", EXTENSIONS),
+    ("Framing and extensions: RFC 5861, 7239, 8246, 8586, 9112, 9209, 9211, 9213, 9875", EXTENSIONS),
 )
 """The page, section by section."""
 

@@ -185,13 +185,12 @@ class NextHop:
             fields["Host"] = request.authority
         elif host:
             fields["Host"] = host
-        target = server if request.target == "*" else server + request.target
         limit = self._settings.first_byte_timeout or None
         try:
             async with asyncio.timeout(limit if body is None else None):
                 response = await self._session.request(
                     _Method(request.method),
-                    URL(target, encoded=True),
+                    _url(server, request.target),
                     headers=fields,
                     data=body,
                     allow_redirects=False,
@@ -220,6 +219,14 @@ def _fields(raw: Sequence[tuple[bytes, bytes]]) -> Fields:
         (name.decode("ascii", "replace"), value.decode("utf-8", "surrogateescape").strip(" \t"))
         for name, value in raw
     )
+
+
+def _url(server: str, target: str) -> URL:
+    """The URL whose request target is `target`, to the octet (RFC 9110 §7.7)."""
+    url = URL(f"{server}/*" if target == "*" else server + target, encoded=True)
+    if target == "*" or target.endswith("?"):
+        url._cache["raw_path_qs"] = target  # yarl knows no such target, and drops the mark of an empty query
+    return url
 
 
 def _writable(value: str) -> str:

@@ -68,11 +68,47 @@ async def test_a_redirect_is_not_followed(origin, next_hop):
     await reply.close()
 
 
+TARGETS = [
+    "/",
+    "/a?",
+    "/a??",
+    "//x",
+    "/a/../b",
+    "/%7e%zz",
+    "/a%2Fb;c=d",
+    "/a?b?c=%&d=/../e",
+    '/[x]|{y}^"',
+    "*",
+]
+
+
+@pytest.mark.requirement("9110§7.7 target-is-forwarded-as-it-came")
+@pytest.mark.parametrize("target", TARGETS)
+async def test_the_target_is_asked_for_as_it_came(origin, next_hop, target):
+    method = "OPTIONS" if target == "*" else "GET"
+    reply = await next_hop.send(RequestHead(method, "http", "site.example", target, Fields()), [origin.url])
+    await reply.close()
+    assert [one.target for one in origin.requests] == [target]
+
+
 async def test_connections_are_kept(origin, next_hop):
     origin.answers("/a", b"x")
     for _ in range(3):
         await body_of(await next_hop.send(GET, [origin.url]))
     assert len(origin._connections) == 1
+
+
+@pytest.mark.requirement("9110§9.2.2 only-idempotent-requests-are-sent-again")
+async def test_what_may_have_been_done_is_not_asked_for_twice(origin, next_hop):
+    origin.answers("/a", raw=b"")  # the request is read, and then the connection ends
+
+    async def content():
+        yield b"once"
+
+    request = RequestHead("POST", "http", "site.example", "/a", Fields())
+    with pytest.raises(NextHopError, match="http_response_incomplete"):
+        await next_hop.send(request, [origin.url, origin.url], content())
+    assert [one.body for one in origin.requests] == [b"once"]
 
 
 async def test_a_server_that_refuses_gives_way_to_the_next(origin, next_hop):

@@ -42,6 +42,7 @@ async def ask(next_hop, origin, method="GET"):
         await reply.close()
 
 
+@pytest.mark.requirement("9112§6.3 octets-after-a-response-are-none")
 @pytest.mark.parametrize(
     "after", [b"6789", b"\r\n\r\nrubbish", SECOND], ids=["octets", "lines", "a response"]
 )

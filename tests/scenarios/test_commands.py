@@ -17,7 +17,7 @@ from tests.scenarios.processes import Command, node, read_json
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed"),
+    pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed: apt-get install curl"),
 ]
 
 

@@ -160,6 +160,7 @@ async def test_an_empty_script_line_is_a_404_passed_on(world):
     assert (await world.get("/a")).status == 404
 
 
+@pytest.mark.requirement("9110§15.2 interim-responses-are-forwarded")
 async def test_early_hints_reach_the_client_before_the_response(world):
     hints = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n"
     final = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nCache-Control: max-age=60\r\n\r\nok"
@@ -178,6 +179,7 @@ async def test_early_hints_reach_the_client_before_the_response(world):
     assert ";hit" in (await world.get("/a")).cache_status[-1]
 
 
+@pytest.mark.requirement("9110§15.2 no-interim-response-to-http-1.0")
 async def test_a_client_of_http_1_0_gets_no_interim_response(world):
     world.origin.answers(
         "/a", raw=b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"

@@ -239,6 +239,7 @@ async def test_octets_that_are_no_utf_8_are_never_left_out_of_what_the_origin_ge
     assert world.origin.seen("/a")[0].get("X-Name") == "café"
 
 
+@pytest.mark.requirement("9110§15.2.2 no-protocol-is-switched-to-unasked")
 async def test_a_switch_of_protocols_that_nobody_asked_for_is_a_failure(world):
     world.origin.answers(
         "/a", raw=b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"
