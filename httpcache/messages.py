@@ -125,7 +125,9 @@ Span = tuple[int, int]
 class Form:
     """One form of a stored response's content: as it was received, or coded here once and kept beside it.
 
-    `coding` is "" as received, "br" or "gzip" where made here. `body_id` names its segments in the stores.
+    `coding` is "" as received, "br", "zstd" or "gzip" where coded here, "identity" where decoded here.
+    `edition` is 0 as first made, 1 once made anew, smaller: other octets of the same. `body_id` names its segments
+    in the stores, "" where it is not stored but made as it is sent.
     `length` is the complete length in bytes, None while unknown; `held` the sorted, disjoint spans that are kept.
     """
 
@@ -133,6 +135,7 @@ class Form:
     body_id: str
     length: int | None
     held: tuple[Span, ...] = ()
+    edition: int = 0
 
     @property
     def is_complete(self) -> bool:

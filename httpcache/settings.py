@@ -93,9 +93,9 @@ class ServeSettings(_Group):
 
 
 class CodingSettings(_Group):
-    """Content codings made here, once, and stored."""
+    """Content codings made and undone here, once, and stored."""
 
-    codings: tuple[Literal["br", "gzip"], ...] = ("br", "gzip")
+    codings: tuple[Literal["br", "zstd", "gzip"], ...] = ("br", "zstd", "gzip")
     """Codings that are made, in order of preference; none when empty."""
     types: tuple[str, ...] = (
         "text/*",
@@ -116,12 +116,24 @@ class CodingSettings(_Group):
     """Media types that are coded; * stands for any run of characters."""
     smallest: Size = 2**10
     """Bodies smaller than this are not coded, in bytes."""
-    largest: Size = 16 * 2**20
+    largest: Size = 64 * 2**20
     """Bodies larger than this are not coded, in bytes."""
     br_quality: int = Field(default=5, ge=0, le=11)
     """Quality of brotli, 0 (fast) to 11 (small)."""
+    often: int = Field(default=64, ge=0)
+    """Answers with a br form after which it is made once more, at `br_high_quality`; 0 is never."""
+    br_high_quality: int = Field(default=11, ge=0, le=11)
+    """Quality of brotli for what is asked for often."""
+    high_largest: Size = 4 * 2**20
+    """Bodies larger than this are not made once more, in bytes."""
+    zstd_level: int = Field(default=9, ge=1, le=22)
+    """Level of zstd, 1 (fast) to 22 (small)."""
     gzip_level: int = Field(default=6, ge=1, le=9)
     """Level of gzip, 1 (fast) to 9 (small)."""
+    decodes: bool = True
+    """Whether content that came in br, zstd or gzip is decoded for clients that cannot read it."""
+    decoded_largest: Size = 2**30
+    """Content that grows beyond this when it is decoded is broken off, in bytes."""
 
 
 class PurgeSettings(_Group):

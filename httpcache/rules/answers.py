@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from httpcache.messages import Fields, Form, Line, RequestHead, ResponseHead, Span, StoredResponse
 from httpcache.rules.cache_control import parse_request_directives
 from httpcache.rules.cache_status import add_cache_status
-from httpcache.rules.content_coding import choose_coding, coded_head, has_codings, varying_by_coding, weight
+from httpcache.rules.content_coding import choose_form, form_head, has_codings, received_coding, weight
 from httpcache.rules.dates import format_http_date
 from httpcache.rules.decisions import Handling, Refusal, Served
 from httpcache.rules.fields import EntityTag, parse_entity_tag, parse_entity_tags
@@ -63,6 +63,17 @@ class Composed:
     parts: tuple[Part, ...] = ()
     length: int | None = None
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no octets follow the head."""
+        return not self.spans and self.length is not None
+
+
+def whole_of(form: Form, head: ResponseHead) -> Composed:
+    """All octets of a form that is held whole."""
+    length = form.length or 0
+    return Composed(head, form, ((0, length),) if length else (), (), length)
+
 
 def compose(
     request: RequestHead,
@@ -97,26 +108,28 @@ def _selected(request: RequestHead, stored: StoredResponse, context: Context) ->
     received, head = stored.forms[0], stored.head
     if not (context.to_clients and has_codings(stored, context.coding)):
         return received, head
-    codings = [one for one in context.coding.codings if stored.form(one) is not None]
-    if not codings or parse_request_directives(request.fields).no_transform:
-        return received, _head_of_form(head, received)
+    if parse_request_directives(request.fields).no_transform:
+        return received, form_head(head, received)
     accepts = request.fields.get("accept-encoding")
-    best = stored.form(choose_coding(accepts, codings)) or received
+    best = choose_form(accepts, stored, context.coding)
     named = _named_tags(request)
     if named:
-        others = [one for one in stored.forms if weight(accepts, one.coding or "identity") > 0]
-        for form in (best, *others):
-            candidate = _head_of_form(head, form)
+        for form in _readable_forms(accepts, stored, best, earlier="if-none-match" in request.fields):
+            candidate = form_head(head, form)
             own = parse_entity_tag(candidate.fields.get("etag"))
             if own is not None and any(tag.matches_weakly(own) for tag in named):
                 return form, candidate
-    return best, _head_of_form(head, best)
+    return best, form_head(head, best)
 
 
-def _head_of_form(head: ResponseHead, form: Form) -> ResponseHead:
-    if form.coding:
-        return coded_head(head, form.coding)
-    return replace(head, fields=varying_by_coding(head.fields))
+def _readable_forms(accepts: str | None, stored: StoredResponse, best: Form, *, earlier: bool) -> list[Form]:
+    """The forms that a client reads, the best first; with `earlier`, editions that are kept no more, too.
+
+    Who has an earlier edition has the content: it need not be sent again. But no part of it can be sent any more.
+    """
+    received = received_coding(stored.fields) or "identity"
+    forms = [best, *(one for one in stored.forms if weight(accepts, one.coding or received) > 0)]
+    return [*forms, *(replace(one, edition=0) for one in forms if one.edition and earlier)]
 
 
 def _named_tags(request: RequestHead) -> tuple[EntityTag, ...]:

@@ -6,15 +6,19 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
-from httpcache.messages import Fields, ResponseHead, StoredResponse
+from httpcache.messages import Fields, Form, ResponseHead, StoredResponse
 from httpcache.rules.cache_control import response_directives
 from httpcache.rules.fields import parse_entity_tag, parse_quality_list, split_list
+from httpcache.rules.partial import is_partial
 from httpcache.rules.targeted import effective_directives
 from httpcache.settings import CodingSettings
 
 _ALIASES = {"x-gzip": "gzip"}
 _LEAST = 0.0005
 """The weight of identity where a list does not name it: acceptable, after all that is named (least there: 0.001)."""
+
+DECODABLE = frozenset(("br", "gzip", "zstd"))
+"""Codings that can be undone here."""
 
 OF_ONE_FORM = frozenset(
     ("content-length", "content-encoding", "accept-ranges", "content-md5", "digest", "content-digest", "repr-digest")
@@ -62,7 +66,7 @@ def wanted_coding(accept_encoding: str | None, settings: CodingSettings) -> str:
 
 def may_code(stored: StoredResponse, settings: CodingSettings) -> bool:
     """Whether coded forms of a stored response may be made and are worth it: it must be a 200 that is held whole."""
-    return has_codings(stored, settings) and stored.forms[0].is_complete
+    return _is_for_coding(stored, settings) and stored.forms[0].is_complete
 
 
 def has_codings(stored: StoredResponse, settings: CodingSettings) -> bool:
@@ -70,6 +74,10 @@ def has_codings(stored: StoredResponse, settings: CodingSettings) -> bool:
 
     So its Vary must name Accept-Encoding from the first answer on, also while its length is not yet known.
     """
+    return may_decode(stored, settings) or _is_for_coding(stored, settings)
+
+
+def _is_for_coding(stored: StoredResponse, settings: CodingSettings) -> bool:
     if stored.status != 200 or not stored.forms or not is_codable(stored.fields, settings):
         return False
     length = stored.forms[0].length
@@ -77,22 +85,62 @@ def has_codings(stored: StoredResponse, settings: CodingSettings) -> bool:
 
 
 def is_codable(fields: Fields, settings: CodingSettings) -> bool:
-    """Whether content with these fields is of a type that is coded, is not coded yet, and may be transformed.
-
-    no-transform (RFC 9110 §7.7) holds in Cache-Control, which speaks to all, and in a targeted field, to us.
-    """
-    if "content-encoding" in fields or "content-range" in fields or not settings.codings:
-        return False
-    if response_directives(fields.get("cache-control") or "").no_transform:
-        return False
-    if effective_directives(fields).directives.no_transform:
+    """Whether content with these fields is of a type that is coded, is not coded yet, and may be transformed."""
+    if "content-encoding" in fields or not settings.codings or not _may_transform(fields):
         return False
     media_type = (fields.get("content-type") or "").partition(";")[0].strip().lower()
     return bool(media_type) and _is_of_type(media_type, settings.types)
 
 
+def _may_transform(fields: Fields) -> bool:
+    """no-transform (RFC 9110 §7.7) holds in Cache-Control, which speaks to all, and in a targeted field, to us."""
+    if "content-range" in fields or response_directives(fields.get("cache-control") or "").no_transform:
+        return False
+    return not effective_directives(fields).directives.no_transform
+
+
+def received_coding(fields: Fields) -> str:
+    """The coding that content came in, where it is one alone that can be undone here; else ""."""
+    names = split_list(fields.get("content-encoding") or "")
+    if len(names) != 1:
+        return ""
+    name = names[0].lower()
+    name = _ALIASES.get(name, name)
+    return name if name in DECODABLE else ""
+
+
+def may_decode(stored: StoredResponse, settings: CodingSettings) -> bool:
+    """Whether content that came coded may be decoded for those who cannot read it: a 200 that is, or will be, whole."""
+    if not settings.decodes or stored.status != 200 or not stored.forms or not received_coding(stored.fields):
+        return False
+    return not is_partial(stored) and _may_transform(stored.fields)
+
+
+def choose_form(accept_encoding: str | None, stored: StoredResponse, settings: CodingSettings) -> Form:
+    """The form of a response with several that a client reads best.
+
+    Where the client can read none that is stored, it is one that is coded or decoded while it is sent.
+    """
+    received = stored.forms[0]
+    if not may_decode(stored, settings):
+        made = [one for one in settings.codings if stored.form(one) is not None]
+        form = stored.form(choose_coding(accept_encoding, made)) or received
+        if form is not received or weight(accept_encoding, "identity"):
+            return form
+        coding = wanted_coding(accept_encoding, settings)
+        return Form(coding, "", None) if coding and not is_partial(stored) else received
+    if weight(accept_encoding, received_coding(stored.fields)) or not weight(accept_encoding, "identity"):
+        return received
+    return stored.form("identity") or Form("identity", "", None)
+
+
 def coding_to_make(accept_encoding: str | None, stored: StoredResponse, settings: CodingSettings) -> str:
-    """The coding this client would get if it were made, "" when there is none to make."""
+    """The form this client would get if it were made, by its coding; "" when there is none to make."""
+    if may_decode(stored, settings) and stored.forms[0].is_complete:
+        is_worth_it = (stored.forms[0].length or 0) <= settings.largest
+        return (
+            "identity" if is_worth_it and not choose_form(accept_encoding, stored, settings).body_id else ""
+        )
     if not may_code(stored, settings):
         return ""
     wanted = wanted_coding(accept_encoding, settings)
@@ -109,8 +157,15 @@ def _pattern(text: str) -> re.Pattern[str]:
     return re.compile(r"[^\s,;]*".join(map(re.escape, text.lower().split("*"))))
 
 
-def coded_head(head: ResponseHead, coding: str) -> ResponseHead:
-    """The head of a coded form: its own entity tag, Content-Encoding, and Vary (RFC 9110 §8.8.3.3).
+def form_head(head: ResponseHead, form: Form) -> ResponseHead:
+    """The head of one form of a response that has several."""
+    if form.coding:
+        return coded_head(head, form.coding, form.edition)
+    return ResponseHead(head.status, varying_by_coding(head.fields), head.reason)
+
+
+def coded_head(head: ResponseHead, coding: str, edition: int = 0) -> ResponseHead:
+    """The head of a form made here: its own entity tag, Content-Encoding, and Vary (RFC 9110 §8.8.3.3).
 
     A weak tag stays weak; a text that is no tag goes, for it would be told of two forms. No Content-Length yet.
     """
@@ -118,12 +173,12 @@ def coded_head(head: ResponseHead, coding: str) -> ResponseHead:
     tag = parse_entity_tag(fields.get("etag"))
     if tag is not None:
         mark = "W/" if tag.weak else ""
-        fields = fields.replacing("ETag", f'{mark}"{tag.opaque}-{coding}"')
+        fields = fields.replacing("ETag", f'{mark}"{tag.opaque}-{coding}{edition + 1 if edition else ""}"')
     elif "etag" in fields:
         fields = fields.without({"etag"})
-    return ResponseHead(
-        head.status, varying_by_coding(fields.adding(("Content-Encoding", coding))), head.reason
-    )
+    if coding != "identity":
+        fields = fields.adding(("Content-Encoding", coding))
+    return ResponseHead(head.status, varying_by_coding(fields), head.reason)
 
 
 def varying_by_coding(fields: Fields) -> Fields:

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
 from dataclasses import replace
 
 from httpcache.fetch.arriving import ArrivingBody
 from httpcache.fetch.failures import NextHopError
-from httpcache.messages import Form, RequestHead, StoredResponse
+from httpcache.messages import RequestHead, StoredResponse
 from httpcache.rules import answers
 from httpcache.rules.cache_key import CacheKey
-from httpcache.rules.content_coding import coding_to_make
 from httpcache.rules.decisions import Handling, Refusal, Reuse, Served
 from httpcache.rules.freshness import current_age, time_to_live
 from httpcache.serve.bodies import ArrivingContent, StoredContent
-from httpcache.serve.coder import with_form
 from httpcache.serve.exchange import Answer
+from httpcache.serve.forms import Forms
 from httpcache.serve.landing import Stored
 from httpcache.serve.question import Question
 from httpcache.serve.tier import Tier
+from httpcache.serve.transcoding import TranscodedContent
 
 
 def _boundary() -> str:
@@ -32,6 +31,7 @@ class Answering:
 
     def __init__(self, tier: Tier) -> None:
         self._tier = tier
+        self._forms = Forms(tier)
 
     def context(self) -> answers.Context:
         """Who answers, whom, and when."""
@@ -88,63 +88,42 @@ class Answering:
         handling: Handling,
     ) -> Answer:
         form = replace(stored.forms[0], length=arriving.length)
-        if arriving.length:
-            whole = replace(form, held=((0, arriving.length),))  # as it will be once everything has come
-            self._make_form(request, replace(stored, forms=(whole,)), arriving)
         composed = answers.compose(
             request, replace(stored, forms=(form,)), age, handling, self.context(), _boundary
         )
+        if arriving.length:
+            whole = replace(form, held=((0, arriving.length),))  # as it will be once everything has come
+            self._forms.answered(request, replace(stored, forms=(whole,)), composed.form, arriving)
         if composed.length == 0 or request.method == "HEAD":
             return Answer(composed.head, b"", composed.length, handling)
-        return Answer(composed.head, ArrivingContent(arriving, composed), composed.length, handling)
+        content = ArrivingContent(arriving, composed)
+        return Answer(composed.head, self._readable(stored, composed, content), composed.length, handling)
 
     def _from_stored(
         self, request: RequestHead, stored: StoredResponse, age: int | None, handling: Handling
     ) -> Answer:
-        self._make_form(request, stored)
         composed = answers.compose(request, stored, age, handling, self.context(), _boundary)
-        if not composed.spans or request.method == "HEAD":
+        self._forms.answered(request, stored, composed.form)
+        if composed.is_empty or request.method == "HEAD":
             return Answer(composed.head, b"", composed.length, handling)
-        whole = self._tier.store.body(stored, composed.form)
+        store = self._tier.store
+        if not composed.form.body_id:
+            content = StoredContent(store, stored, answers.whole_of(stored.forms[0], composed.head))
+            return Answer(composed.head, self._readable(stored, composed, content), None, handling)
+        whole = store.body(stored, composed.form)
         if whole is None or composed.parts:
-            return Answer(
-                composed.head, StoredContent(self._tier.store, stored, composed), composed.length, handling
-            )
+            return Answer(composed.head, StoredContent(store, stored, composed), composed.length, handling)
         first, end = composed.spans[0]
         body = whole if end - first == len(whole) else whole[first:end]
         return Answer(composed.head, body, composed.length, handling)
 
-    def _make_form(
-        self, request: RequestHead, stored: StoredResponse, arriving: ArrivingBody | None = None
-    ) -> None:
-        """Have the coded form made that this client would have liked, for the next one."""
-        tier = self._tier
-        if not tier.wiring.codes:
-            return
-        coding = coding_to_make(request.fields.get("accept-encoding"), stored, tier.settings.coding)
-        if coding:
-            tier.coder.schedule(
-                stored, coding, lambda: self._whole(stored, arriving), self._keep_form(stored)
-            )
-
-    async def _whole(self, stored: StoredResponse, arriving: ArrivingBody | None) -> bytes | None:
-        if arriving is None:
-            return await self._tier.store.whole(stored, stored.forms[0])
-        if not await arriving.has_ended():
-            return None
-        now = [
-            one for one in self._tier.store.look_up(stored.key) if one.forms[0].body_id == arriving.body_id
-        ]
-        return await self._tier.store.whole(now[0], now[0].forms[0]) if now else None
-
-    def _keep_form(self, stored: StoredResponse) -> Callable[[Form, bytes], None]:
-        def keep(form: Form, coded: bytes) -> None:
-            # What stands now counts: the response may have been freshened, replaced or evicted while it was coded.
-            for one in self._tier.store.look_up(stored.key):
-                if one.forms and one.forms[0].body_id == stored.forms[0].body_id:
-                    self._tier.store.keep(with_form(one, form), {form.body_id: coded})
-
-        return keep
+    def _readable(
+        self, stored: StoredResponse, composed: answers.Composed, content: StoredContent | ArrivingContent
+    ) -> StoredContent | ArrivingContent | TranscodedContent:
+        """Content, coded or decoded as it is sent where the client gets a form that is not stored."""
+        if composed.form.body_id:
+            return content
+        return TranscodedContent(content, stored, composed.form, self._tier.settings.coding)
 
     def refusal(self, refusal: Refusal, key: str = "") -> Answer:
         """The answer to a request that goes no further."""

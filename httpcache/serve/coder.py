@@ -1,60 +1,59 @@
-"""Makes the br and gzip forms of stored responses: once each, in a thread, never while a client waits."""
+"""Runs what makes coded forms: one form at a time, its work in a thread that gives way to everything else."""
 
 from __future__ import annotations
 
 import asyncio
-import gzip
+import contextlib
+import os
+import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-
-import brotli
-
-from httpcache.messages import Form, StoredResponse
-from httpcache.observe import metrics
-from httpcache.settings import CodingSettings
+from typing import ParamSpec, TypeVar
 
 MOST_WAITING = 256
 """Forms that may wait to be made; beyond it a form is made when it is next asked for."""
 
+GIVEN_UP = 4096
+"""Forms remembered as not to be made: what they are of cannot be decoded, or was lost."""
+
+NICE = 10
+"""How far the thread's work stands behind that of the event loops, as `nice` counts."""
+
+Arguments = ParamSpec("Arguments")
+Made = TypeVar("Made")
+
 
 class Coder:
-    """Codes bodies off the event loop, one form of one body at a time."""
+    """Makes forms off the event loop, each once."""
 
-    def __init__(self, settings: CodingSettings) -> None:
-        self._settings = settings
-        self._threads = ThreadPoolExecutor(1, thread_name_prefix="coder")
-        self._under_way: dict[tuple[str, str], asyncio.Task[None]] = {}
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(1, thread_name_prefix="coder", initializer=_give_way)
+        self._under_way: dict[str, asyncio.Task[None]] = {}
+        self._given_up: dict[str, None] = {}
+        self.turn = asyncio.Semaphore(1)
+        """Held while the octets of a body are read and coded: those of one at a time stand in RAM."""
 
-    def schedule(
-        self,
-        stored: StoredResponse,
-        coding: str,
-        body: Callable[[], Awaitable[bytes | None]],
-        keep: Callable[[Form, bytes], None],
-    ) -> None:
-        """Have the `coding` form of `stored` made from `body()` and given to `keep`, unless that is under way."""
-        key = (stored.forms[0].body_id, coding)
-        if key in self._under_way or len(self._under_way) >= MOST_WAITING:
+    def schedule(self, name: str, make: Callable[[], Awaitable[bool]]) -> None:
+        """Have the form of that name made by `make()`, unless that is under way; False from it is for good."""
+        if name in self._under_way or name in self._given_up or len(self._under_way) >= MOST_WAITING:
             return
-        task = asyncio.get_running_loop().create_task(self._make(stored, coding, body, keep))
-        self._under_way[key] = task
-        task.add_done_callback(lambda _: self._under_way.pop(key, None))
+        task = asyncio.get_running_loop().create_task(self._make(name, make))
+        self._under_way[name] = task
+        task.add_done_callback(lambda _: self._under_way.pop(name, None))
 
-    async def _make(
-        self,
-        stored: StoredResponse,
-        coding: str,
-        body: Callable[[], Awaitable[bytes | None]],
-        keep: Callable[[Form, bytes], None],
-    ) -> None:
-        whole = await body()
-        if whole is None:
+    async def _make(self, name: str, make: Callable[[], Awaitable[bool]]) -> None:
+        if await make():
             return
+        self._given_up[name] = None
+        if len(self._given_up) > GIVEN_UP:
+            del self._given_up[next(iter(self._given_up))]
+
+    async def work(
+        self, function: Callable[Arguments, Made], *arguments: Arguments.args, **more: Arguments.kwargs
+    ) -> Made:
+        """Have a piece of work done in the thread."""
         loop = asyncio.get_running_loop()
-        coded = await loop.run_in_executor(self._threads, encode, whole, coding, self._settings)
-        metrics.CODED.labels(coding).inc()
-        keep(Form(coding, f"{stored.forms[0].body_id}-{coding}", len(coded), ((0, len(coded)),)), coded)
+        return await loop.run_in_executor(self._threads, lambda: function(*arguments, **more))
 
     async def settle(self) -> None:
         """Wait for every form under way."""
@@ -68,14 +67,7 @@ class Coder:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
-def encode(body: bytes, coding: str, settings: CodingSettings) -> bytes:
-    """`body` in a content coding (RFC 9110 §8.4.1): "br" or "gzip"."""
-    if coding == "br":
-        return bytes(brotli.compress(body, quality=settings.br_quality))
-    return gzip.compress(body, settings.gzip_level, mtime=0)
-
-
-def with_form(stored: StoredResponse, form: Form) -> StoredResponse:
-    """`stored` with one more form, in the place of an earlier one of that coding."""
-    others = tuple(other for other in stored.forms if other.coding != form.coding)
-    return replace(stored, forms=(*others, form))
+def _give_way() -> None:
+    """Linux weighs each thread by itself: clients come before forms that are for later."""
+    with contextlib.suppress(OSError, AttributeError):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)

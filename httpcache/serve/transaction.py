@@ -35,6 +35,7 @@ from httpcache.serve.passing import Passing
 from httpcache.serve.question import Question
 from httpcache.serve.refreshing import Refreshing
 from httpcache.serve.tier import Tier
+from httpcache.serve.transcoding import TranscodedContent
 from httpcache.settings import SitePolicy, policy_for
 
 ATTEMPTS = 3
@@ -144,7 +145,7 @@ class Transactions:
         Where they are lost, what named them has been forgotten.
         """
         body = answer.body
-        if not isinstance(body, StoredContent):
+        if not isinstance(body, StoredContent | TranscodedContent):
             return True
         return await body.is_there() and not self._tier.is_overtaken(body.stored)
 

@@ -72,7 +72,7 @@ class Worker:
             next_hop=Link(settings.fetch) if settings.shields else NextHop(settings.fetch),
             purges=self.watermarks,
             reached=self._reached,
-            coder=Coder(settings.coding),
+            coder=Coder(),
             collapser=Collapser(settings.fetch.longest_wait, abandoned=close_abandoned),
             now=clock.now,
         )

@@ -22,6 +22,7 @@ class _Form(msgspec.Struct, array_like=True):
     body_id: str
     length: int | None
     held: list[tuple[int, int]]
+    edition: int = 0
 
 
 class _Stored(msgspec.Struct, array_like=True):
@@ -159,7 +160,7 @@ def _flat(one: StoredResponse) -> _Stored:
         [_octets(tag) for tag in one.tags],
         [_octets(group) for group in one.groups],
         (one.mark.epoch, one.mark.n),
-        [_Form(form.coding, form.body_id, form.length, list(form.held)) for form in one.forms],
+        [_Form(form.coding, form.body_id, form.length, list(form.held), form.edition) for form in one.forms],
         one.method,
     )
 
@@ -179,6 +180,8 @@ def _full(one: _Stored) -> StoredResponse:
         tags=tuple(map(_text, one.tags)),
         groups=tuple(map(_text, one.groups)),
         mark=PurgeMark(*one.mark),
-        forms=tuple(Form(form.coding, form.body_id, form.length, tuple(form.held)) for form in one.forms),
+        forms=tuple(
+            Form(form.coding, form.body_id, form.length, tuple(form.held), form.edition) for form in one.forms
+        ),
         method=one.method,
     )

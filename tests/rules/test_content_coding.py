@@ -59,7 +59,7 @@ CHOICES = [
 @pytest.mark.parametrize(("accepts", "coding"), [c[1:] for c in CHOICES], ids=[c[0] for c in CHOICES])
 def test_choose_coding(accepts, coding):
     assert choose_coding(accepts, BOTH) == coding
-    assert wanted_coding(accepts, SETTINGS) == coding
+    assert wanted_coding(accepts, CodingSettings(codings=BOTH)) == coding
 
 
 def test_only_what_is_there_is_chosen():

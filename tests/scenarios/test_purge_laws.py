@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from httpcache.serve import coder, worker
+from httpcache.serve import codecs, worker
 from tests.purge.nodes import until
 from tests.scenarios.test_purge import purge
 
@@ -157,13 +157,13 @@ async def test_parts_of_what_an_order_wants_gone_are_gone(world):
 async def test_a_coded_form_goes_with_what_it_is_of_also_when_it_is_made_while_the_order_comes(
     world, monkeypatch
 ):
-    hold, encode = threading.Event(), coder.encode
+    hold, finish = threading.Event(), codecs.Encoder.finish
 
-    def slowly(*arguments):
+    def slowly(encoder):
         hold.wait(10)
-        return encode(*arguments)
+        return finish(encoder)
 
-    monkeypatch.setattr(coder, "encode", slowly)
+    monkeypatch.setattr(codecs.Encoder, "finish", slowly)
     fields = {"Cache_Control": "max-age=600", "Content_Type": "text/plain"}
     world.origin.answers("/a", b"old " * 1000, **fields)
     await world.get("/a", Accept_Encoding="br")
@@ -176,7 +176,7 @@ async def test_a_coded_form_goes_with_what_it_is_of_also_when_it_is_made_while_t
     await world.edges[0].worker.tier.coder.settle()
     coded.append(await world.get("/a", Accept_Encoding="br"))
     assert coded[-1].fields["Content-Encoding"] == "br"
-    assert {coder.brotli.decompress(got.body) for got in coded if "Content-Encoding" in got.fields} == {
+    assert {codecs.brotli.decompress(got.body) for got in coded if "Content-Encoding" in got.fields} == {
         b"new " * 1000
     }
 

@@ -1,0 +1,155 @@
+"""Plays of content codings: made once and stored, smaller for what is hot, undone for clients that cannot read them."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+
+import aiohttp
+import brotli
+import pytest
+import zstandard
+
+TEXT = " ".join(hashlib.sha256(str(n).encode()).hexdigest() for n in range(4000)).encode()
+LARGE = TEXT * 40
+UNDO = {
+    "br": brotli.decompress,
+    "gzip": gzip.decompress,
+    "zstd": lambda octets: zstandard.ZstdDecompressor().decompressobj().decompress(octets),
+    None: bytes,
+}
+PLAIN = {"Content_Type": "text/plain", "Cache_Control": "max-age=600", "ETag": '"1"'}
+
+
+async def settled(world) -> None:
+    for node in world.nodes:
+        await node.worker.tier.coder.settle()
+
+
+async def coded(world, accepts: str, target: str = "/a", **fields):
+    """The answer once the form that this client likes has been made."""
+    await world.get(target, Accept_Encoding=accepts)
+    await settled(world)
+    return await world.get(target, Accept_Encoding=accepts, **fields)
+
+
+@pytest.mark.parametrize("coding", ["br", "zstd", "gzip"])
+async def test_each_coding_is_made_once_and_stands_beside_the_others(world, coding):
+    world.origin.answers("/a", TEXT, **PLAIN)
+    got = await coded(world, coding)
+    assert got.fields["Content-Encoding"] == coding
+    assert (got.fields["ETag"], got.fields["Vary"]) == (f'"1-{coding}"', "Accept-Encoding")
+    assert UNDO[coding](got.body) == TEXT
+    assert int(got.fields["Content-Length"]) == len(got.body) < len(TEXT)
+    assert (await world.get("/a", Accept_Encoding="identity")).body == TEXT
+    assert len(world.origin.seen("/a")) == 1
+
+
+@pytest.mark.parametrize("coding", ["br", "zstd", "gzip"])
+async def test_head_ranges_and_conditions_agree_with_the_form(world, coding):
+    world.origin.answers("/a", TEXT, **PLAIN)
+    whole = await coded(world, coding)
+    head = await world.get("/a", method="HEAD", Accept_Encoding=coding)
+    assert {name: head.fields[name] for name in ("Content-Length", "ETag", "Content-Encoding", "Vary")} == {
+        name: whole.fields[name] for name in ("Content-Length", "ETag", "Content-Encoding", "Vary")
+    }
+    part = await world.get("/a", Accept_Encoding=coding, Range="bytes=100-199", If_Range=whole.fields["ETag"])
+    assert (part.status, part.body) == (206, whole.body[100:200])
+    assert part.fields["Content-Range"] == f"bytes 100-199/{len(whole.body)}"
+    assert (await world.get("/a", Accept_Encoding=coding, If_None_Match=f'"1-{coding}"')).status == 304
+    assert (await world.get("/a", Accept_Encoding=coding, Range="bytes=0-9", If_Range='"1"')).body == TEXT[
+        :10
+    ]
+
+
+async def test_a_client_that_refuses_identity_gets_its_coding_at_once(world):
+    world.origin.answers("/a", TEXT, **PLAIN)
+    for accepts in ("identity;q=0, gzip", "gzip, *;q=0"):
+        got = await world.get("/a", Accept_Encoding=accepts)
+        assert got.fields["Content-Encoding"] == "gzip"
+        assert (UNDO["gzip"](got.body), got.fields["ETag"]) == (TEXT, '"1-gzip"')
+    assert len(world.origin.seen("/a")) == 1
+
+
+async def test_no_transform_is_obeyed_in_both_directions(world):
+    world.origin.answers("/a", TEXT, **{**PLAIN, "Cache_Control": "max-age=600, no-transform"})
+    world.origin.answers(
+        "/z", gzip.compress(TEXT), Content_Encoding="gzip", Cache_Control="max-age=600, no-transform"
+    )
+    assert "Content-Encoding" not in (await coded(world, "br")).fields
+    assert (await world.get("/z")).fields["Content-Encoding"] == "gzip"
+
+
+async def test_what_is_asked_for_often_is_made_once_more_and_smaller(worlds):
+    async with worlds(tiers=1, coding={"often": 5}) as world:
+        world.origin.answers("/a", TEXT, **PLAIN)
+        first = await coded(world, "br")
+        for _ in range(6):
+            await world.get("/a", Accept_Encoding="br")
+        await settled(world)
+        best = await world.get("/a", Accept_Encoding="br")
+        assert UNDO["br"](best.body) == UNDO["br"](first.body) == TEXT
+        assert len(best.body) < len(first.body)
+        assert [one.fields["ETag"] for one in (first, best)] == ['"1-br"', '"1-br2"']
+        # Who has the first edition has the content; but no part of the second fits to it.
+        assert (await world.get("/a", Accept_Encoding="br", If_None_Match='"1-br"')).status == 304
+        part = await world.get("/a", Accept_Encoding="br", Range="bytes=0-9", If_Range='"1-br"')
+        assert (part.status, part.body) == (200, best.body)
+
+
+async def test_a_large_body_is_coded_piece_by_piece_and_stored_in_segments(worlds):
+    store = {"ram": "4MiB", "disk": "128MiB", "segment": "128KiB"}
+    async with worlds(tiers=1, store=store) as world:
+        world.origin.answers("/a", LARGE, **PLAIN)
+        got = await coded(world, "gzip")
+        assert got.fields["Content-Encoding"] == "gzip"
+        assert UNDO["gzip"](got.body) == LARGE
+        assert len(got.body) > world.edges[0].worker.store.ram.largest
+        part = await world.get("/a", Accept_Encoding="gzip", Range="bytes=1000000-1000099")
+        assert part.body == got.body[1_000_000:1_000_100]
+        await world.edges[0].restart()
+        again = await world.get("/a", Accept_Encoding="gzip")
+        assert (again.body, ";hit" in again.cache_status[-1]) == (got.body, True)
+
+
+@pytest.mark.parametrize("coding", ["br", "zstd", "gzip"])
+@pytest.mark.parametrize("chunked", [False, True], ids=["length known", "chunked"])
+async def test_what_came_coded_is_decoded_for_who_cannot_read_it(world, coding, chunked):
+    make = {"br": brotli.compress, "gzip": gzip.compress, "zstd": zstandard.compress}[coding]
+    fields = {**PLAIN, "Content_Encoding": coding}
+    world.origin.answers("/a", make(TEXT), chunked=chunked, **fields)
+    first = await world.get("/a")
+    assert (first.body, first.fields["ETag"], first.fields["Vary"]) == (
+        TEXT,
+        '"1-identity"',
+        "Accept-Encoding",
+    )
+    assert "Content-Encoding" not in first.fields
+    await world.get("/a")
+    await settled(world)
+    stored = await world.get("/a", Accept_Encoding="other")
+    assert (stored.body, int(stored.fields["Content-Length"])) == (TEXT, len(TEXT))
+    assert (await world.get("/a", Range="bytes=5-9")).body == TEXT[5:10]
+    assert (await world.get("/a", If_None_Match='"1-identity"')).status == 304
+    head = await world.get("/a", method="HEAD")
+    assert (head.fields["ETag"], head.fields["Content-Length"]) == ('"1-identity"', str(len(TEXT)))
+    asis = await world.get("/a", Accept_Encoding=coding)
+    assert (asis.body, asis.fields["Content-Encoding"], asis.fields["ETag"]) == (make(TEXT), coding, '"1"')
+    assert len(world.origin.seen("/a")) == 1
+
+
+async def test_a_bomb_is_broken_off_where_the_setting_says(worlds):
+    async with worlds(tiers=1, coding={"decoded_largest": "1MiB"}) as world:
+        world.origin.answers("/a", gzip.compress(bytes(50_000_000)), **PLAIN, Content_Encoding="gzip")
+        for _ in range(2):
+            with pytest.raises(aiohttp.ClientError):
+                await world.get("/a")
+            await settled(world)
+        assert (await world.get("/a", Accept_Encoding="gzip")).status == 200
+
+
+async def test_what_is_not_coded_as_it_says_is_passed_as_it_came(world):
+    world.origin.answers("/a", b"this is no gzip", **PLAIN, Content_Encoding="gzip")
+    for _ in range(2):
+        got = await world.get("/a")
+        assert (got.body, got.fields["Content-Encoding"]) == (b"this is no gzip", "gzip")
