@@ -17,6 +17,9 @@ HEURISTIC_SHARE = 0.1
 HEURISTIC_MOST = 7 * 86400.0
 """Longest heuristic lifetime, in seconds."""
 
+CLOCK_STEP = 1.0
+"""How far clocks of one machine may differ without having stepped, in seconds."""
+
 HEURISTICALLY_CACHEABLE = frozenset((200, 203, 204, 206, 300, 301, 308, 404, 405, 410, 414, 501))
 """Statuses with heuristic freshness unless said otherwise (RFC 9110 §15.1)."""
 
@@ -47,12 +50,17 @@ def age_value(fields: Fields) -> int:
 
 
 def current_age(stored: StoredResponse, now: float) -> float:
-    """Seconds since the origin generated or last validated `stored` (RFC 9111 §4.2.3)."""
+    """Seconds since the origin generated or last validated `stored` (RFC 9111 §4.2.3).
+
+    One that will have come only later was stored before a clock stepped back, nobody knows when: it is of any age.
+    """
+    if stored.response_time > now + CLOCK_STEP:
+        return GREATEST
     apparent_age = max(0.0, stored.response_time - date_value(stored.fields, stored.response_time))
     response_delay = max(0.0, stored.response_time - stored.request_time)
     corrected_age_value = age_value(stored.fields) + response_delay
     corrected_initial_age = max(apparent_age, corrected_age_value)
-    resident_time = max(0.0, now - stored.response_time)  # our clock may step back
+    resident_time = max(0.0, now - stored.response_time)
     return min(corrected_initial_age + resident_time, GREATEST)  # RFC 9111 §1.2.2: others overflow, we do not
 
 

@@ -74,7 +74,7 @@ class Worker:
             reached=self._reached,
             coder=Coder(),
             collapser=Collapser(settings.fetch.longest_wait, abandoned=close_abandoned),
-            now=clock.now,
+            now=clock.Steady(),
         )
         self.transactions = Transactions(self.tier)
         self.http = HttpServer(
