@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
 
+from httpcache.observe import metrics_files
+
+metrics_files.reserve()
+
 REQUESTS = Counter("edgeward_requests", "Requests answered, by how the answer came about.", ["served"])
 RESPONSE_BYTES = Counter(
     "edgeward_response_bytes", "Octets of bodies sent to clients, by how they came about.", ["served"]
