@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import aiohttp
 import brotli
+import zstandard
 
 from tests.campaign.things import Thing
 
@@ -140,6 +141,8 @@ def decoded(body: bytes, coding: str) -> bytes | None:
                 return gzip.decompress(body)
             case "br":
                 return brotli.decompress(body)
-    except (OSError, EOFError, brotli.error):
+            case "zstd":
+                return zstandard.ZstdDecompressor().decompressobj().decompress(body)
+    except (OSError, EOFError, brotli.error, zstandard.ZstdError):
         return None
     return None

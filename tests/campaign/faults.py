@@ -67,12 +67,22 @@ class Faults:
         await _started_again(node)
 
     async def full_disk(self) -> None:
-        """No file of a node may grow beyond a little, for a while: writes fail in the middle."""
+        """No room for a while: on a small mount none at all, else no file of a node may grow beyond a little."""
         node = self._a_node()
+        if _is_small(node.data):
+            await self._filled_mount(node.data.parent)
+            return
         pids = [*(await node.workers()), *([node.process.pid] if node.process else [])]
         _limit_files(pids, SMALL_FILES)
         await asyncio.sleep(self._rng.uniform(0.3, 2))
         _limit_files([*(await node.workers()), *pids], resource.RLIM_INFINITY)
+
+    async def _filled_mount(self, folder: Path) -> None:
+        with contextlib.suppress(OSError), (folder / "filler").open("wb", buffering=0) as filler:
+            while filler.write(bytes(2**16)):
+                pass
+        await asyncio.sleep(self._rng.uniform(0.3, 2))
+        (folder / "filler").unlink(missing_ok=True)
 
     async def flipped_octets(self) -> None:
         """Some octets of some stored values, and of the database, are others now."""
@@ -149,6 +159,12 @@ async def _started_again(node: NodeProcess) -> None:
             await node.end(signal.SIGKILL)
         await asyncio.sleep(0.2)
     raise AssertionError(f"{node.name} does not start again: {node.last_words()}")
+
+
+def _is_small(folder: Path) -> bool:
+    """Whether a folder is on a mount that can be filled at once."""
+    about = os.statvfs(folder)
+    return about.f_blocks * about.f_frsize < 2**30
 
 
 def _limit_files(pids: list[int], size: int) -> None:
