@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.requirements import DIRECTIVES, FRESHNESS, REUSE, STORING, VALIDATION, Requirement
 
 MESSAGES = (
+    Requirement("9110§5.5 control-characters-are-spaces", "MUST", "Control characters in field values are replaced by spaces before anything is done with them.", "fields.field_value"),
     Requirement("9110§5.6.7 accept-all-three-date-forms", "MUST", "Dates are read in all three forms.", "dates.parse_http_date"),
     Requirement("9110§5.6.7 two-digit-years-over-fifty-ahead-are-past", "MUST", "A two-digit year more than 50 years ahead is of the century before.", "dates.parse_http_date"),
     Requirement("9110§5.6.7 dates-are-written-in-the-preferred-form", "MUST", "Dates are written in the preferred form.", "dates.format_http_date"),

@@ -12,6 +12,7 @@ import httptools
 from httpcache.fetch.failures import NextHopError
 from httpcache.fetch.pace import Pace
 from httpcache.messages import Fields, Line, ResponseHead
+from httpcache.rules.fields import field_value, without_controls
 from httpcache.settings import FetchSettings
 
 HEAD_SIZE = 256 * 2**10
@@ -163,14 +164,12 @@ class LinkConnection(asyncio.Protocol):
     def on_status(self, reason: bytes) -> None:
         """See httptools."""
         if not self._has_head:
-            self._reason += reason.decode("utf-8", "surrogateescape")
+            self._reason += without_controls(reason.decode("utf-8", "surrogateescape"))
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """See httptools. Trailers come after the head, and are left."""
         if not self._has_head:
-            self._lines.append(
-                (name.decode("ascii", "replace"), value.decode("utf-8", "surrogateescape").strip(" \t"))
-            )
+            self._lines.append((name.decode("ascii", "replace"), field_value(value)))
 
     def on_headers_complete(self) -> None:
         """See httptools."""

@@ -19,6 +19,7 @@ from httpcache.fetch.one_response import Connector
 from httpcache.fetch.pace import Pace
 from httpcache.fetch.turns import Turns
 from httpcache.messages import Fields, RequestHead, ResponseHead
+from httpcache.rules.fields import field_value, without_controls
 from httpcache.settings import FetchSettings
 
 
@@ -97,7 +98,11 @@ class _WithInterim(aiohttp.ClientResponse):
         async def read_and_tell() -> Any:
             message, payload = await read()
             if 102 <= message.code <= 199:
-                take(ResponseHead(message.code, _fields(message.raw_headers), message.reason or ""))
+                take(
+                    ResponseHead(
+                        message.code, _fields(message.raw_headers), without_controls(message.reason or "")
+                    )
+                )
             return message, payload
 
         protocol.read = read_and_tell
@@ -204,7 +209,9 @@ class NextHop:
         if response.status == 101:
             response.close()  # nobody asked for another protocol (RFC 9110 §15.2.2)
             raise NextHopError("http_protocol_error", 502, "switched protocols unasked")
-        head = ResponseHead(response.status, _fields(response.raw_headers), response.reason or "")
+        head = ResponseHead(
+            response.status, _fields(response.raw_headers), without_controls(response.reason or "")
+        )
         silence = self._settings.between_bytes_timeout or None
         pace = Pace(self._settings.minimum_rate, self._settings.rate_window)
         return _ClientReply(head, _length(response), server, response, silence, pace, self.turns)
@@ -215,10 +222,7 @@ TRY_NEXT = frozenset({"connection_refused", "connection_timeout", "dns_error", "
 
 
 def _fields(raw: Sequence[tuple[bytes, bytes]]) -> Fields:
-    return Fields(
-        (name.decode("ascii", "replace"), value.decode("utf-8", "surrogateescape").strip(" \t"))
-        for name, value in raw
-    )
+    return Fields((name.decode("ascii", "replace"), field_value(value)) for name, value in raw)
 
 
 def _url(server: str, target: str) -> URL:

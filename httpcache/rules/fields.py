@@ -14,6 +14,19 @@ _ENTITY_TAG = re.compile(r'(W/)?"([\x21\x23-\x7e\x80-\uffff]*)"')
 _TAGS_MEMBER = re.compile(r'[ \t]*(?:(W/)?"([\x21\x23-\x7e\x80-\uffff]*)"[ \t]*(?=,|\Z)|[^,]*)(?:,|\Z)')
 
 
+_CONTROLS = dict.fromkeys([*range(0x09), *range(0x0A, 0x20), 0x7F], " ")
+
+
+def field_value(octets: bytes) -> str:
+    """The text of a received field value, without white space around it; a control character counts as SP (§5.5)."""
+    return without_controls(octets.decode("utf-8", "surrogateescape")).strip(" \t")
+
+
+def without_controls(text: str) -> str:
+    """A field value or reason phrase with SP for each control character but the tab."""
+    return text if text.isprintable() else text.translate(_CONTROLS)
+
+
 def split_list(value: str) -> list[str]:
     """Members of a comma-separated list (§5.6.1), without empty ones; commas within quoted strings do not split.
 

@@ -15,6 +15,7 @@ from httpcache.fetch.failures import NextHopError
 from httpcache.messages import Fields, RequestHead, ResponseHead
 from httpcache.observe import access_log
 from httpcache.rules.decisions import Refusal
+from httpcache.rules.fields import field_value
 from httpcache.rules.forwarding import without_hop_by_hop
 from httpcache.rules.request_target import Target, read_target
 from httpcache.serve.exchange import Answer, BrokenOff, Closeable, Incoming
@@ -215,8 +216,7 @@ def _head_size(request: web.BaseRequest) -> int:
 
 def _fields(request: web.BaseRequest) -> Fields:
     return Fields(
-        (name.decode("ascii", "replace"), value.decode("utf-8", "surrogateescape").strip(" \t"))
-        for name, value in request.raw_headers
+        (name.decode("ascii", "replace"), field_value(value)) for name, value in request.raw_headers
     )
 
 

@@ -94,3 +94,19 @@ def test_any_text_can_be_read_and_no_member_is_invented(text):
     fields.parse_quality_list(text)
     fields.parse_entity_tags(text)
     fields.unquote(text)
+
+
+@pytest.mark.requirement("9110§5.5 control-characters-are-spaces")
+@pytest.mark.parametrize(
+    ("octets", "value"),
+    [
+        (b" a\tb ", "a\tb"),
+        (b"a\x00b\x01\x7fc\x1f", "a b  c"),
+        (b"a\rb\nc", "a b c"),
+        ("café".encode(), "café"),
+        (b"caf\xe9", "caf\udce9"),
+        (b"", ""),
+    ],
+)
+def test_a_field_value_has_no_control_characters_but_tabs(octets, value):
+    assert fields.field_value(octets) == value

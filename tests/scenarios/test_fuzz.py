@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import re
 
 import pytest
@@ -18,6 +19,9 @@ TIME = 5.0
 
 PATIENCE = 0.03
 """Longest wait for the first octet, in seconds: what needs longer waits for more of the request."""
+
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "400"))
+"""Requests of each kind: more take longer, about one second for 200."""
 
 OCTETS = st.binary(max_size=200)
 METHODS = st.sampled_from(
@@ -129,7 +133,7 @@ def test_any_octets_are_answered_or_dropped_and_do_no_harm(strategy, tmp_path_fa
         world.origin.answers("/good", b"good", Cache_Control="max-age=600")
         world.origin.answers("/a", b"0123456789", Cache_Control="max-age=600", ETag='"1"')
 
-        @settings(max_examples=400, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
         @given(strategy)
         def law(raw: bytes) -> None:
             caplog.clear()
