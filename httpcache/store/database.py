@@ -173,6 +173,20 @@ class Database:
         except (sqlite3.Error, TypeError, ValueError):
             return 0
 
+    def bound_log(self, limit: int) -> None:
+        """Empty the write-ahead log when it is longer than `limit` bytes; later, where others are busy with it."""
+        try:
+            if (self.folder / "cache.db-wal").stat().st_size <= limit:
+                return
+        except OSError:
+            return
+        connection = self.connection()
+        connection.execute(f"PRAGMA busy_timeout = {int(READ_WAIT * 1000)}")
+        try:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        finally:
+            connection.execute(f"PRAGMA busy_timeout = {int(WRITE_WAIT * 1000)}")
+
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """One transaction on this thread's own connection."""

@@ -46,14 +46,17 @@ class DiskStore:
 
     def start(self) -> None:
         """Start writing; the worker that evicts also sweeps what an earlier run left behind."""
-        self._writer.start()
-        if self._evicts:
-            self._writer.add([], after=lambda: sweep(self._database, self._started, self._counts))
+        self._writer.start(sweep(self._database, self._started, self._counts) if self._evicts else None)
 
     async def close(self) -> None:
         """Write what waits, and close."""
         await asyncio.to_thread(self._writer.close)
         self._database.close()
+
+    @property
+    def is_swept(self) -> bool:
+        """Whether what an earlier run left behind has been removed."""
+        return self._writer.is_done_with_chore.is_set()
 
     @property
     def is_pressed(self) -> bool:
@@ -100,6 +103,10 @@ class DiskStore:
         """Keep a segment of an arriving body: True once it stands on disk."""
         self._hold(body_id)
         return await self._writer.written([_segment(body_id, index, data)])
+
+    async def written(self) -> None:
+        """Wait until all that was added so far is on disk, or was given up."""
+        await self._writer.written([])
 
     def _hold(self, body_id: str) -> None:
         self.eviction.hold(f"{body_id.partition('.')[0]}.h")

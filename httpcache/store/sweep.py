@@ -5,33 +5,44 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+from array import array
+from bisect import bisect_left
 from collections.abc import Iterator
 from pathlib import Path
+
+import xxhash
 
 from httpcache.store import records
 from httpcache.store.counts import Counts
 from httpcache.store.database import Database
 
-PAGE = 1000
-"""Rows looked at in one query: between two, others may write and the write-ahead log may shrink."""
+PAGE = 200
+"""Rows looked at in one step: between two, others write, and the event loop has its turn."""
 
 _BODY = re.compile(r"[0-9a-f]{32}\.([0-9a-f]{10})[0-9a-f]{12}\b")
 """How the names of bodies begin: hash of the cache key, time and number."""
 
 
-def sweep(database: Database, started: float, counts: Counts) -> None:
-    """Remove orphans older than `started` (Unix seconds): bodies that arrive now are not orphans yet."""
+def sweep(database: Database, started: float, counts: Counts) -> Iterator[None]:
+    """Remove orphans older than `started` (Unix seconds), step by step: bodies that arrive now are not orphans yet."""
     database.clear_aside()
-    bodies = 0
+    yield
     for orphans in _orphan_bodies(database, started):
-        database.remove_under(orphans)
-        bodies += len(orphans)
-    files = _orphan_files(database, started)
-    for path in files:
-        with contextlib.suppress(OSError):
-            os.unlink(path)
-    if bodies or files:
-        counts.faults["orphans"] = counts.faults.get("orphans", 0) + bodies + len(files)
+        if orphans:
+            database.remove_under(orphans)
+            _count(counts, len(orphans))
+        yield
+    for files in _orphan_files(database, started):
+        for path in files:
+            with contextlib.suppress(OSError):
+                os.unlink(path)
+        _count(counts, len(files))
+        yield
+
+
+def _count(counts: Counts, orphans: int) -> None:
+    if orphans:
+        counts.faults["orphans"] = counts.faults.get("orphans", 0) + orphans
 
 
 def _orphan_bodies(database: Database, started: float) -> Iterator[list[str]]:
@@ -52,11 +63,9 @@ def _orphan_bodies(database: Database, started: float) -> Iterator[list[str]]:
                 # A record in a file is a rare and large one: all that stands beside it is taken to be named.
                 group -= records.bodies_named(record, key) if record is not None else group
         after = rows[-1][0]
-        if orphans:
-            yield orphans
-            orphans = []
-    if group:
-        yield list(group)
+        yield orphans
+        orphans = []
+    yield list(group)
 
 
 def _page(database: Database, after: str) -> list[tuple[str, bytes | None]]:
@@ -73,12 +82,37 @@ def _made(key: str) -> float:
     return float(int(match[1], 16)) if match else float("inf")
 
 
-def _orphan_files(database: Database, started: float) -> list[Path]:
-    rows = database.connection().execute("SELECT filename FROM Cache WHERE filename IS NOT NULL")
-    known = {name for (name,) in rows}
-    orphans: list[Path] = []
-    for path in database.folder.glob("??/*.val"):
-        with contextlib.suppress(OSError):
-            if f"{path.parent.name}/{path.name}" not in known and path.stat().st_mtime < started - 1:
-                orphans.append(path)
-    return orphans
+def _orphan_files(database: Database, started: float) -> Iterator[list[Path]]:
+    """Files by folder. Names that rows know are kept as hashes, eight octets for each."""
+    known: array[int] = array("Q")
+    for names in _named_files(database):
+        known.extend(map(_hash, names))
+        yield []
+    known = array("Q", sorted(known))
+    for folder in sorted(database.folder.glob("??/")):
+        orphans: list[Path] = []
+        for path in folder.glob("*.val"):
+            with contextlib.suppress(OSError):
+                if path.stat().st_mtime < started - 1 and not _has(known, f"{folder.name}/{path.name}"):
+                    orphans.append(path)
+        yield orphans
+
+
+def _named_files(database: Database) -> Iterator[list[str]]:
+    after = 0
+    query = (
+        "SELECT rowid, filename FROM Cache WHERE rowid > ? AND filename IS NOT NULL ORDER BY rowid LIMIT ?"
+    )
+    while rows := database.connection().execute(query, (after, PAGE)).fetchall():
+        after = rows[-1][0]
+        yield [str(name) for _, name in rows]
+
+
+def _hash(name: str) -> int:
+    return xxhash.xxh3_64_intdigest(name.encode())
+
+
+def _has(known: array[int], name: str) -> bool:
+    wanted = _hash(name)
+    at = bisect_left(known, wanted)
+    return at < len(known) and known[at] == wanted

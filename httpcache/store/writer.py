@@ -8,7 +8,7 @@ import heapq
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from httpcache.store.batch import Batch, Delete, Operation, Put
@@ -19,8 +19,14 @@ from httpcache.store.eviction import Eviction
 BATCH = 8 * 2**20
 """Most octets written in one transaction."""
 
+LOG = 4 * 2**20
+"""Longest write-ahead log that is left behind a batch, in bytes."""
+
 PULSE = 0.05
 """How often the worker that evicts looks whether others have used up the budget, in seconds."""
+
+BREATH = 0.002
+"""Pause between two steps of the chore when there is nothing else to do, in seconds."""
 
 ROOM_WAIT = 1.0
 """Longest wait of another worker for room that the one that evicts is to make, in seconds."""
@@ -31,7 +37,6 @@ class _Job:
     operations: Sequence[Operation]
     size: int
     done: Callable[[bool], None] | None
-    after: Callable[[], None] | None
 
 
 class Writer:
@@ -47,16 +52,21 @@ class Writer:
         self._evicts = evicts
         self._batch = Batch(database, counts)
         self._most = min(BATCH, eviction.budget // 100)
+        self._log = max(2**18, min(LOG, eviction.budget // 100))
         self._moved = threading.Condition()
         self._jobs: deque[_Job] = deque()  # guarded by _moved, as all that follows
         self._octets = 0
         self._closing = False
         self._waiting: dict[str, Operation] = {}
         self._later: list[tuple[float, str]] = []
+        self._chore: Iterator[None] = iter(())
+        self.is_done_with_chore = threading.Event()
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
 
-    def start(self) -> None:
-        """Begin."""
+    def start(self, chore: Iterator[None] | None = None) -> None:
+        """Begin. A chore is done step by step, between what is to be written."""
+        if chore is not None:
+            self._chore = chore
         self._thread.start()
 
     def close(self) -> None:
@@ -82,7 +92,6 @@ class Writer:
         operations: Sequence[Operation],
         *,
         done: Callable[[bool], None] | None = None,
-        after: Callable[[], None] | None = None,
     ) -> bool:
         """Have operations done. False when too many octets wait already: then what they would replace goes instead.
 
@@ -94,9 +103,9 @@ class Writer:
                 return False
             if done is None and size and self._octets and self._octets + size > self._limit:
                 self._counts.refused += 1
-                self._append(_Job([Delete(one.name) for one in operations], 0, None, None))
+                self._append(_Job([Delete(one.name) for one in operations], 0, None))
                 return False
-            self._append(_Job(operations, size, done, after))
+            self._append(_Job(operations, size, done))
         return True
 
     def _append(self, job: _Job) -> None:
@@ -135,12 +144,15 @@ class Writer:
             if due:
                 self._batch.remove_bodies(due)
             self._do(jobs)
+            self._do_a_step()
             if closing:
                 self._database.close_connections()
                 return
 
     def _pause(self) -> float | None:
         """How long to sleep when there is nothing to do, in seconds."""
+        if not self.is_done_with_chore.is_set():
+            return BREATH
         if self._evicts:
             return PULSE
         return 1.0 if self._later or self._batch.has_doubts else None
@@ -176,11 +188,19 @@ class Writer:
             self._batch.guarded("eviction", lambda: self._eviction.make_room(written))
         else:
             self._eviction.measure()
+        if operations:
+            self._batch.guarded("checkpoint", lambda: self._database.bound_log(self._log))
         for job in jobs:
             if job.done is not None:
                 job.done(succeeded)
-            if job.after is not None:
-                self._batch.guarded("sweep", job.after)
+
+    def _do_a_step(self) -> None:
+        """One step of the chore; one that fails ends it."""
+        if not self.is_done_with_chore.is_set():
+            more: list[bool] = []
+            self._batch.guarded("sweep", lambda: more.append(next(self._chore, True) is None))
+            if more != [True]:
+                self.is_done_with_chore.set()
 
     def _has_room(self) -> bool:
         """Whether the store is within its budget, once the worker that evicts has had the time to see to it."""

@@ -32,8 +32,9 @@ def written(store: TieredStore) -> None:
     """Wait until everything added so far is on disk, or was given up."""
     if store.disk is None:
         return
+    assert store.disk._writer.is_done_with_chore.wait(20)
     done = threading.Event()
-    store.disk._writer.add([], after=done.set)
+    store.disk._writer.add([], done=lambda _: done.set())
     assert done.wait(20)
 
 
