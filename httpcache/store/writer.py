@@ -36,7 +36,8 @@ ROOM_WAIT = 1.0
 class _Job:
     operations: Sequence[Operation]
     size: int
-    done: Callable[[bool], None] | None
+    done: Callable[[bool], None] | None = None
+    after: Callable[[], None] | None = None
 
 
 class Writer:
@@ -92,6 +93,7 @@ class Writer:
         operations: Sequence[Operation],
         *,
         done: Callable[[bool], None] | None = None,
+        after: Callable[[], None] | None = None,
     ) -> bool:
         """Have operations done. False when too many octets wait already: then what they would replace goes instead.
 
@@ -103,9 +105,9 @@ class Writer:
                 return False
             if done is None and size and self._octets and self._octets + size > self._limit:
                 self._counts.refused += 1
-                self._append(_Job([Delete(one.name) for one in operations], 0, None))
+                self._append(_Job([Delete(one.name) for one in operations], 0))
                 return False
-            self._append(_Job(operations, size, done))
+            self._append(_Job(operations, size, done, after))
         return True
 
     def _append(self, job: _Job) -> None:
@@ -193,6 +195,8 @@ class Writer:
         for job in jobs:
             if job.done is not None:
                 job.done(succeeded)
+            if job.after is not None:
+                self._batch.guarded("work", job.after)
 
     def _do_a_step(self) -> None:
         """One step of the chore; one that fails ends it."""
