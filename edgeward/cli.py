@@ -11,6 +11,7 @@ COMMANDS = {
     "edge": ("edgeward.node", "edge", "Run an edge: the cache that clients ask."),
     "shield": ("edgeward.node", "shield", "Run a shield: the cache in front of the origin."),
     "purge": ("edgeward.purge", "purge", "Purge by URL, prefix, tag, host or everything; print the receipt."),
+    "nodes": ("edgeward.nodes", "nodes", "List the nodes that purges reach; retire one that has left."),
     "keys": ("edgeward.keys", "keys", "Make keys that sign purge orders."),
     "check": ("edgeward.check", "check", "Check a settings file."),
     "explain": ("edgeward.explain", "explain", "Tell why a URL was a hit or a miss."),

@@ -17,7 +17,7 @@ from rich.text import Text
 from edgeward.addresses import Server, ServerParam
 from edgeward.faults import Refused, WorkFailed, reason
 from httpcache.purge.client import OrderRefused, send_order
-from httpcache.purge.keys import KeyFault, load_private_key
+from httpcache.purge.keys import KeyFault, PrivateKey, load_private_key
 
 EXAMPLES = """\b
 Examples:
@@ -71,14 +71,19 @@ def purge_order(*, everything: bool, soft: bool, **named: tuple[str, ...]) -> di
     return {"kind": kinds[0], "targets": list(named.get(kinds[0], ())), "soft": soft}
 
 
-async def send(url: str, key: Path, order: dict[str, Any], wait: float) -> dict[str, Any]:
-    """Sign and send an order; its receipt. Raises Refused for the key, WorkFailed for the rest."""
+def operator_key(path: Path) -> PrivateKey:
+    """The private key that `--key` names. Raises Refused."""
     try:
-        private = load_private_key(key)
+        return load_private_key(path)
     except KeyFault as error:
         raise Refused(f"--key: {reason(error)}") from error
     except OSError as error:
-        raise Refused(f"--key: {key}: {reason(error)}") from error
+        raise Refused(f"--key: {path}: {reason(error)}") from error
+
+
+async def send(url: str, key: Path, order: dict[str, Any], wait: float) -> dict[str, Any]:
+    """Sign and send an order; its receipt. Raises Refused for the key, WorkFailed for the rest."""
+    private = operator_key(key)
     try:
         return await send_order(url, private, order, wait=wait)
     except OrderRefused as error:

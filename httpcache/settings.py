@@ -168,6 +168,16 @@ class PurgeSettings(_Group):
     """Targets in one order at the most."""
     orders: int = Field(default=1000, ge=1)
     """Orders in one batch at the most."""
+    shared_keys: tuple[str, ...] = ()
+    """Ids (kid) of keys in `keys` that may be shared secrets (HS256): who can verify such a token can also sign one."""
+    failures: int = Field(default=20, ge=0)
+    """Failed attempts from one address within `failures_window` before more are refused with 429; 0 is no limit."""
+    failures_window: Annotated[float, Field(gt=0)] = 60.0
+    """The time in which failed attempts are forgotten, in seconds."""
+    audit_size: Size = 8 * 2**20
+    """Bytes of purge/audit.log in the data folder before it is put aside."""
+    audit_files: int = Field(default=8, ge=1)
+    """Audit logs put aside that are kept."""
 
 
 class ObserveSettings(_Group):

@@ -3,17 +3,33 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from httpcache.purge.orders import LONGEST_WAIT
+from httpcache.purge.noting import noted
+from httpcache.purge.orders import LONGEST_WAIT, url_order
 from httpcache.purge.problems import Problem
+
+Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
 def refuse(problem: Problem) -> web.Response:
     """The answer that carries a problem."""
     fields = {"WWW-Authenticate": "Bearer"} if problem.status == 401 else {}
+    noted.get().problem = problem
     return web.json_response(problem.document, status=problem.status, headers=fields)
+
+
+def add_purge_method(app: web.Application, order: Handler) -> None:
+    """Take PURGE for any target; to be called when the routes of all paths have been added."""
+
+    async def other(request: web.Request) -> web.Response:
+        if request.method == "PURGE":
+            return await order(request)
+        return refuse(Problem(404, "nothing-there", "The admin listener has nothing at that path."))
+
+    app.router.add_route("*", "/{target:.*}", other)
 
 
 def bearer(request: web.Request) -> str | Problem:
@@ -25,7 +41,11 @@ def bearer(request: web.Request) -> str | Problem:
 
 
 async def read_body(request: web.Request) -> bytes | Problem:
-    """The body, or a 413; its bound is the application's."""
+    """The body, or a 413; its bound is the application's. That of PURGE is the order that it stands for."""
+    if request.method == "PURGE":
+        soft = request.headers.get("Edgeward-Purge", "").strip().lower() == "soft"
+        target = request._message.path  # to the octet, as it was signed
+        return url_order(target if "://" in target else f"http://{request.host}{target}", soft=soft)
     try:
         return await request.read()
     except web.HTTPRequestEntityTooLarge:

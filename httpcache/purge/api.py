@@ -12,14 +12,19 @@ from aiohttp import web
 
 from httpcache import clock
 from httpcache.messages import PurgeMark
+from httpcache.purge import openapi
 from httpcache.purge.acks import Acks, read_acks
-from httpcache.purge.answering import bearer, read_body, read_number, read_wait, refuse
+from httpcache.purge.answering import add_purge_method, bearer, read_body, read_number, read_wait, refuse
 from httpcache.purge.batches import parse_orders
 from httpcache.purge.keeper import LogKeeper
 from httpcache.purge.log import Logged, Wish
+from httpcache.purge.nodes_api import NodesApi
+from httpcache.purge.noting import noted
+from httpcache.purge.orders import told
 from httpcache.purge.problems import Problem
 from httpcache.purge.relay import NODE_FIELD, Relay
 from httpcache.purge.tokens import NodeClaims
+from httpcache.purge.watch import SHOWN, Watch
 from httpcache.settings import Settings
 
 log = logging.getLogger("edgeward.purge")
@@ -33,6 +38,8 @@ MOST_WORKERS = 256
 
 def add_routes(app: web.Application, settings: Settings, folder: Path, keeper: LogKeeper | None) -> None:
     """Mount the API; without a keeper, what it says is asked of the node that keeps the log."""
+    Watch(settings.purge, folder).mount(app)
+    app.router.add_get("/v1/openapi.json", openapi.answer)
     if keeper is None:
         Relay(settings, folder).mount(app)
         return
@@ -42,6 +49,8 @@ def add_routes(app: web.Application, settings: Settings, folder: Path, keeper: L
     app.router.add_get("/v1/purges/{id}", api.receipt)
     app.router.add_get("/v1/feed", api.follow)
     app.router.add_post("/v1/feed/acks", api.acknowledge)
+    NodesApi(keeper).mount(app)
+    add_purge_method(app, api.order)
     app.on_shutdown.append(api.close)
 
 
@@ -75,6 +84,7 @@ class PurgeApi:
             )
         if not logged:
             return refuse(Problem(401, "token-replayed", "A token with that `jti` has been used."))
+        noted.get().id = f"{self._keeper.door.log.epoch}.{logged[-1].n}"
         began = clock.monotonic()
         await self._confirmed(logged[-1], OWN_WAIT, own=True)
         return await self._receipt(logged[-1], wait - (clock.monotonic() - began), first=logged[0].n)
@@ -93,11 +103,13 @@ class PurgeApi:
         if isinstance(signer, Problem):
             return signer
         claims, key = signer
+        noted.get().who = key.name
         purge = self._keeper.settings.purge
         parsed = parse_orders(body, purge.targets, purge.orders)
         if isinstance(parsed, Problem):
             return parsed
         orders, wait = parsed
+        noted.get().orders = [told(order) for order in orders[:SHOWN]]
         lacking = next(filter(None, map(claims.missing_for, orders)), None)
         return lacking or (Wish(orders, key.name, claims.jti, claims.exp, self._keeper.now()), wait)
 

@@ -1,4 +1,4 @@
-"""Sends an order to an admin listener and brings back its receipt: what `edgeward purge` does."""
+"""Asks an admin listener as an operator: sends orders and brings back receipts, lists nodes and retires them."""
 
 from __future__ import annotations
 
@@ -35,28 +35,46 @@ async def send_order(
     Raises OrderRefused, or OSError when there is no answer.
     """
     body = msgspec.json.encode({**order, "wait": wait})
+    return await _ask("POST", f"{to_url.rstrip('/')}/v1/purges", key, body, wait, audience, "confirmed")
+
+
+async def ask_nodes(to_url: str, key: PrivateKey, *, audience: str = "edgeward") -> dict[str, Any]:
+    """Which nodes follow the log. Raises OrderRefused, or OSError when there is no answer."""
+    return await _ask("GET", f"{to_url.rstrip('/')}/v1/nodes", key, b"", 0.0, audience, "nodes")
+
+
+async def retire_node(to_url: str, key: PrivateKey, node: str, *, audience: str = "edgeward") -> None:
+    """Retire a node that has left for good. Raises OrderRefused, or OSError when there is no answer."""
+    body = msgspec.json.encode({"node": node})
+    await _ask("POST", f"{to_url.rstrip('/')}/v1/nodes/retire", key, body, 0.0, audience, "retired")
+
+
+async def _ask(
+    method: str, url: str, key: PrivateKey, body: bytes, wait: float, audience: str, expected: str
+) -> dict[str, Any]:
+    """Sign and send; an answer that has the `expected` member."""
     token = await asyncio.to_thread(order_token, key, body, audience, clock.now())
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     timeout = aiohttp.ClientTimeout(total=wait + BEYOND_WAIT, connect=CONNECT)
     try:
         async with (
             aiohttp.ClientSession(timeout=timeout) as session,
-            session.post(f"{to_url.rstrip('/')}/v1/purges", data=body, headers=headers) as answer,
+            session.request(method, url, data=body or None, headers=headers) as answer,
         ):
             text = await answer.read()
     except TimeoutError as error:
         raise TimeoutError(f"no answer within {timeout.total:g} seconds") from error
     except aiohttp.ClientError as error:
         raise ConnectionError(str(error) or type(error).__name__) from error
-    return _receipt(answer.status, text)
+    return _document(answer.status, text, expected)
 
 
-def _receipt(status: int, text: bytes) -> dict[str, Any]:
+def _document(status: int, text: bytes, expected: str) -> dict[str, Any]:
     try:
         document = msgspec.json.decode(text, type=dict[str, Any])
     except (msgspec.MsgspecError, UnicodeDecodeError):
         document = {}
-    if status in (200, 202) and "confirmed" in document:
+    if status in (200, 202) and expected in document:
         return document
     reason = document.get("reason") or f"status {status}, and no receipt: is that the admin listener?"
     raise OrderRefused(status, str(document.get("error", "")), str(reason))

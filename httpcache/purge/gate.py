@@ -30,7 +30,8 @@ class Gate:
     def __init__(
         self, settings: PurgeSettings, folder: Path, own: PublicKey, now: Callable[[], float]
     ) -> None:
-        self.operators = KeyFile(Path(settings.keys) if settings.keys else folder / "keys" / "operators.jwks")
+        operators = Path(settings.keys) if settings.keys else folder / "keys" / "operators.jwks"
+        self.operators = KeyFile(operators, settings.shared_keys)
         self.enrolled = NodeKeys(folder / "keys" / "nodes.jwks")
         self._listed = NodeKeys(Path(settings.nodes)) if settings.nodes else None
         self._enrols = settings.enrol == "loopback"

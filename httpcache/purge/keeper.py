@@ -39,7 +39,9 @@ class LogKeeper:
         self.settings = settings
         self.now = now
         for given in filter(None, (settings.purge.keys, settings.purge.nodes)):
-            read_key_file(Path(given))  # a fault in a file that is named in the settings stops the start
+            read_key_file(
+                Path(given), settings.purge.shared_keys
+            )  # a fault in a file that is named in the settings stops the start
         self.key = node_key(folder, settings.node_name)
         if not settings.purge.keys and not (folder / "keys" / "operators.jwks").exists():
             (folder / "keys" / "operator.key").unlink(missing_ok=True)  # half a pair, from a start cut short

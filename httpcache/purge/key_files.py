@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 import msgspec
@@ -17,10 +18,14 @@ LARGEST = 2**20
 
 
 class KeyFile:
-    """A JWK set file. Keys are added and removed by editing it: it is read again when it has changed."""
+    """A JWK set file. Keys are added and removed by editing it: it is read again when it has changed.
 
-    def __init__(self, path: Path) -> None:
+    `shared` are the ids of keys that may be shared secrets.
+    """
+
+    def __init__(self, path: Path, shared: Collection[str] = ()) -> None:
         self.path = path
+        self._shared = shared
         self._keys: tuple[PublicKey, ...] = ()
         self._read_at: tuple[int, int, int] | None = None
 
@@ -34,7 +39,7 @@ class KeyFile:
         state = (about.st_mtime_ns, about.st_size, about.st_ino)
         if state != self._read_at:
             try:
-                self._keys = read_key_file(self.path)
+                self._keys = read_key_file(self.path, self._shared)
             except (KeyFault, OSError) as error:
                 log.error("the keys of before stay in use: %s", error)
             self._read_at = state
@@ -70,17 +75,20 @@ class NodeKeys(KeyFile):
         draft.replace(self.path)
 
 
-def read_key_file(path: Path) -> tuple[PublicKey, ...]:
-    """All keys of a JWK set file. Raises KeyFault naming the key, or OSError."""
+def read_key_file(path: Path, shared: Collection[str] = ()) -> tuple[PublicKey, ...]:
+    """All keys of a JWK set file, of which `shared` may be secrets. Raises KeyFault naming the key, or OSError."""
     try:
         with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode & 0o777
             document = msgspec.json.decode(file.read(LARGEST))
         members = document["keys"]
-        keys = tuple(public_key(member) for member in members)
+        keys = tuple(public_key(member, shared) for member in members)
     except KeyFault as error:
         raise KeyFault(f"{path}: {error}") from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise KeyFault(f"{path}: is not a JWK set: {error}") from error
+    if mode & 0o077 and any(key.alg == "HS256" for key in keys):
+        raise KeyFault(f"{path} has a shared secret and is open to others (mode {mode:04o}): chmod 600 it")
     if len({key.kid for key in keys}) < len(keys):
         raise KeyFault(f"{path}: two keys have the same kid")
     return keys

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,9 @@ from cryptography.hazmat.primitives.serialization import (
 PrivateHalf = ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 PublicHalf = ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey | rsa.RSAPublicKey
 
+SHORTEST_SECRET = 32
+"""Least length of a shared secret, in bytes: that of the hash (RFC 7518 §3.2)."""
+
 _MEMBERS = {"OKP": ("crv", "kty", "x"), "EC": ("crv", "kty", "x", "y"), "RSA": ("e", "kty", "n")}
 _NAME = re.compile(r"[A-Za-z0-9._@-]{1,64}")
 _NAME_LINE = re.compile(r"^Name: (\S+)$", re.MULTILINE)
@@ -36,16 +40,21 @@ class KeyFault(Exception):
 
 @dataclass(frozen=True, slots=True)
 class PublicKey:
-    """A key that verifies. `alg` follows from the key's type, never from a token; `name` is its holder."""
+    """A key that verifies. `alg` follows from the key's type, never from a token; `name` is its holder.
 
-    key: PublicHalf
+    `key` is bytes where it is a shared secret, which has no public half.
+    """
+
+    key: PublicHalf | bytes
     alg: str
     kid: str
     name: str
 
     @property
     def jwk(self) -> dict[str, Any]:
-        """As a member of a JWK set (RFC 7517)."""
+        """As a member of a JWK set (RFC 7517). Raises KeyFault for a shared secret."""
+        if isinstance(self.key, bytes):
+            raise KeyFault(f"key {self.kid}: a shared secret has no public half")
         return {**_bare_jwk(self.key), "kid": self.kid, "alg": self.alg, "use": "sig", "name": self.name}
 
 
@@ -53,13 +62,20 @@ class PublicKey:
 class PrivateKey:
     """A key that signs."""
 
-    key: PrivateHalf
+    key: PrivateHalf | bytes
     public: PublicKey
 
 
-def public_key(jwk: dict[str, Any]) -> PublicKey:
-    """The key of a JWK: Ed25519 (EdDSA), P-256 (ES256) or RSA from 2048 bits (RS256). Raises KeyFault."""
+def public_key(jwk: dict[str, Any], shared: Collection[str] = ()) -> PublicKey:
+    """The key of a JWK: Ed25519 (EdDSA), P-256 (ES256), RSA from 2048 bits (RS256). Raises KeyFault.
+
+    A shared secret (HS256) is one only where its kid is among `shared`.
+    """
     shown = str(jwk.get("kid") or jwk.get("name") or jwk.get("kty"))
+    if jwk.get("kty") == "oct":
+        if jwk.get("kid") not in shared:
+            raise KeyFault(f"key {shown}: is a shared secret: only one named in purge.shared_keys is used")
+        return _shared_secret(jwk)
     if jwk.get("kty") not in _MEMBERS:
         raise KeyFault(f"key {shown}: its type is not OKP, EC or RSA")
     try:
@@ -74,6 +90,19 @@ def public_key(jwk: dict[str, Any]) -> PublicKey:
     if jwk.get("alg", made.alg) != made.alg:
         raise KeyFault(f"key {shown}: a key of this type signs with {made.alg}, not {jwk['alg']}")
     return PublicKey(made.key, made.alg, kid, name)
+
+
+def _shared_secret(jwk: dict[str, Any]) -> PublicKey:
+    kid, name = jwk.get("kid"), jwk.get("name", jwk.get("kid"))
+    if not isinstance(kid, str) or not isinstance(name, str) or jwk.get("alg", "HS256") != "HS256":
+        raise KeyFault("a shared secret has a kid, and signs with HS256")
+    try:
+        secret = jwt.PyJWK.from_dict({"kty": "oct", "k": jwk["k"]}, algorithm="HS256").key
+    except (KeyError, TypeError, ValueError, jwt.PyJWTError) as error:
+        raise KeyFault(f"key {kid}: is not a shared secret: {error}") from error
+    if not isinstance(secret, bytes) or len(secret) < SHORTEST_SECRET:
+        raise KeyFault(f"key {kid}: a shared secret has at least {SHORTEST_SECRET} bytes")
+    return PublicKey(secret, "HS256", kid, name)
 
 
 def named(key: object, name: str) -> PublicKey:
@@ -106,6 +135,9 @@ def load_private_key(path: Path) -> PrivateKey:
     if mode & 0o077:
         raise KeyFault(f"{path} is open to others (mode {mode:04o}): chmod 600 it")
     try:
+        if text.lstrip().startswith(b"{") and (jwk := json.loads(text)).get("kty") == "oct":
+            secret = _shared_secret(jwk)
+            return PrivateKey(secret.key, secret)  # type: ignore[arg-type]
         key, name = _private_jwk(text) if text.lstrip().startswith(b"{") else _private_pem(text)
         if not isinstance(key, PrivateHalf):
             raise KeyFault(f"{path}: only Ed25519, P-256 and RSA keys are used")

@@ -84,6 +84,11 @@ class PurgeLog:
         )
         return cursor.rowcount == 1
 
+    def use(self, who: str, jti: str, exp: float) -> bool:
+        """Note that a token has been used; False when it had been before."""
+        with transaction(self._database):
+            return self._use(Wish((), who, jti, exp, 0.0))
+
     def after(self, n: int, limit: int) -> list[Logged]:
         """At most `limit` orders with greater numbers, in order."""
         rows = self._database.execute(

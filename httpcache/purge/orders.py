@@ -68,6 +68,18 @@ def parse_order(body: bytes, most_targets: int) -> tuple[Order, float] | Problem
     return _fault(order, most_targets) or (order, document.wait)
 
 
+def told(order: Order, most: int = 10) -> dict[str, object]:
+    """An order as the audit log tells it: of many targets the first ones, and how many there are."""
+    entry: dict[str, object] = {"kind": str(order.kind), "soft": order.soft, "targets": order.targets[:most]}
+    return entry if len(order.targets) <= most else {**entry, "of": len(order.targets)}
+
+
+def url_order(url: str, *, soft: bool) -> bytes:
+    """The JSON of an order for one URL, as a PURGE request stands for it and its token signs it."""
+    order = {"kind": "url", "targets": [url], **({"soft": True} if soft else {})}
+    return msgspec.json.encode(order)
+
+
 def _fault(order: Order, most_targets: int) -> Problem | None:
     if order.kind is Kind.EVERYTHING:
         if order.targets:

@@ -114,6 +114,20 @@ class Ledger:
         """The receipt's rows for order `n`: each node with its workers. Times are Unix seconds."""
         return [self._node_row(name, rows, n, now) for name, rows in sorted(self._nodes.items())]
 
+    def nodes(self, now: float) -> list[dict[str, Any]]:
+        """Each node with its workers: how far it has applied the log, and since when it is away. Unix seconds."""
+        found = self.rows(0, now)
+        for node in found:
+            rows = self._nodes[node["node"]]
+            for worker, row in zip(node["workers"], rows, strict=True):
+                follows = row.feeds > 0 and now - row.heard <= self._silence
+                worker |= {"state": "following" if follows else "away", "applied": row.n}
+                worker |= {"heard_at": round(row.heard, 3)}
+            away = [worker for worker in node["workers"] if worker["state"] == "away"]
+            node["state"] = "away" if away else "following"
+            node["applied"] = min((row.n for row in rows), default=0)
+        return found
+
     def document(self) -> dict[str, Any]:
         """What is kept over a restart."""
         nodes = {name: [[row.n, row.heard] for row in rows] for name, rows in self._nodes.items()}

@@ -11,11 +11,12 @@ from aiohttp import web
 from yarl import URL
 
 from httpcache import clock
-from httpcache.purge.answering import bearer, read_body, refuse
+from httpcache.purge.answering import add_purge_method, bearer, read_body, refuse
 from httpcache.purge.batches import parse_orders
 from httpcache.purge.gate import Gate
 from httpcache.purge.keys import node_key
 from httpcache.purge.log_address import log_url
+from httpcache.purge.noting import noted
 from httpcache.purge.orders import LONGEST_WAIT
 from httpcache.purge.problems import Problem
 from httpcache.purge.tokens import node_token
@@ -42,7 +43,10 @@ class Relay:
         """Add the routes."""
         app.router.add_post("/v1/purges", self._order)
         app.router.add_get("/v1/purges", self._ask)
+        app.router.add_get("/v1/nodes", self._ask)
+        app.router.add_post("/v1/nodes/retire", self._order_as_it_is)
         app.router.add_get("/v1/purges/{id}", self._ask)
+        add_purge_method(app, self._order)
         app.cleanup_ctx.append(self._open)
 
     async def _open(self, _: web.Application) -> AsyncIterator[None]:
@@ -60,6 +64,17 @@ class Relay:
         problem = await self._fault(token, body)
         if problem is not None:
             return refuse(problem)
+        return await self._hand_on(request, body)
+
+    async def _order_as_it_is(self, request: web.Request) -> web.Response:
+        """What only the keeper can judge."""
+        body = await read_body(request)
+        if isinstance(body, Problem):
+            return refuse(body)
+        token = bearer(request)
+        return refuse(token) if isinstance(token, Problem) else await self._hand_on(request, body)
+
+    async def _hand_on(self, request: web.Request, body: bytes) -> web.Response:
         mine = await asyncio.to_thread(node_token, self._key, body, clock.now())
         return await self._pass(request, body, {NODE_FIELD: mine, "Content-Type": "application/json"})
 
@@ -70,6 +85,7 @@ class Relay:
         signer = await self._gate.operator(token, body)
         if isinstance(signer, Problem):
             return signer
+        noted.get().who = signer[1].name
         parsed = parse_orders(body, self._settings.purge.targets, self._settings.purge.orders)
         if isinstance(parsed, Problem):
             return parsed
@@ -82,10 +98,13 @@ class Relay:
     async def _pass(self, request: web.Request, body: bytes | None, fields: dict[str, str]) -> web.Response:
         assert self._session is not None
         headers = {"Authorization": request.headers["Authorization"], **fields}
-        url = URL(log_url(self._settings) + request.raw_path, encoded=True)
+        method, path = request.method, request.raw_path
+        if method == "PURGE":
+            method, path = "POST", "/v1/purges"
+        url = URL(log_url(self._settings) + path, encoded=True)
         try:
             async with self._session.request(
-                request.method, url, data=body, headers=headers, allow_redirects=False
+                method, url, data=body, headers=headers, allow_redirects=False
             ) as answer:
                 return web.Response(
                     status=answer.status, body=await answer.read(), content_type="application/json"

@@ -22,6 +22,11 @@ class Rights(msgspec.Struct, frozen=True, kw_only=True):
     prefixes: tuple[str, ...] | None = None
     tags: tuple[str, ...] | None = None
 
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether the token may do less than its key."""
+        return (self.kinds, self.hosts, self.prefixes, self.tags) != (None, None, None, None)
+
     def missing_for(self, order: Order) -> Problem | None:
         """The 403 that names the right which an order lacks."""
         if self.kinds is not None and order.kind not in self.kinds:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from httpcache.purge.keys import load_private_key
 from tests.purge.nodes import Admin, follower
 
 
@@ -25,3 +26,19 @@ async def edge(admin, tmp_path):
     await made.start()
     yield made
     await made.close()
+
+
+@pytest.fixture
+def key(admin):
+    """The operator's key, which the keeper made at its start."""
+    return load_private_key(admin.folder / "keys" / "operator.key")
+
+
+@pytest.fixture
+async def relay(admin, tmp_path):
+    """The admin listener of an edge, which does not keep the log."""
+    made = await Admin(
+        tmp_path / "edge-1", keeps_log=False, name="edge-1", purge={"log_at": admin.url, "heartbeat": 0.2}
+    ).start()
+    yield made
+    await made.stop()

@@ -5,39 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 
-import aiohttp
 import pytest
 
 from httpcache import clock
 from httpcache.purge.client import OrderRefused, send_order
 from httpcache.purge.keeper import LogKeeper
-from httpcache.purge.keys import KeyFault, load_private_key, node_key
+from httpcache.purge.keys import KeyFault, node_key
 from httpcache.purge.rights import Rights
-from httpcache.purge.tokens import node_token, order_token
+from httpcache.purge.tokens import node_token
 from httpcache.settings import Settings
-from tests.purge.nodes import Admin, until
+from tests.purge.asking import ask, signed
+from tests.purge.nodes import until
 
 ORDER = b'{"kind":"tag","targets":["a"]}'
-
-
-@pytest.fixture
-def key(admin):
-    return load_private_key(admin.folder / "keys" / "operator.key")
-
-
-async def ask(method, url, token=None, body=None, **fields):
-    """Status and JSON of an answer."""
-    headers = fields if token is None else {"Authorization": f"Bearer {token}", **fields}
-    async with (
-        aiohttp.ClientSession() as session,
-        session.request(method, url, data=body, headers=headers) as answer,
-    ):
-        text = await answer.read()
-        return answer.status, json.loads(text) if answer.content_type == "application/json" else None
-
-
-def signed(key, body=b"", rights=None, now=None):
-    return order_token(key, body, "edgeward", now or clock.now(), rights)
 
 
 BAD = [
@@ -140,16 +120,6 @@ async def test_acknowledgements_count_for_the_node_that_signed_them_and_no_furth
         0
     ] == 204
     assert admin.keeper.ledger.least("edge-1") == 0
-
-
-@pytest.fixture
-async def relay(admin, tmp_path):
-    """The admin listener of an edge, which does not keep the log."""
-    made = await Admin(
-        tmp_path / "edge-1", keeps_log=False, name="edge-1", purge={"log_at": admin.url, "heartbeat": 0.2}
-    ).start()
-    yield made
-    await made.stop()
 
 
 async def test_an_edge_hands_an_order_on_and_passes_the_receipt_back(admin, edge, relay, key):

@@ -1,0 +1,60 @@
+"""`edgeward nodes` and `edgeward keys token`, against a node that keeps the log in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from edgeward.cli import main
+from tests.purge.asking import ask
+from tests.purge.nodes import Admin
+
+
+@pytest.fixture
+async def admin(tmp_path):
+    made = await Admin(tmp_path / "keeper").start()
+    made.keeper.ledger.register("edge-1", 2, 1_700_000_000.0)
+    yield made
+    await made.stop()
+
+
+async def run(admin, *arguments):
+    key = admin.folder / "keys" / "operator.key"
+    command = ["nodes", "--to", admin.url, "--key", str(key), *arguments]
+    return await asyncio.to_thread(CliRunner().invoke, main, command)
+
+
+async def test_nodes_are_listed_with_workers_and_since_when_they_are_away(admin):
+    got = await run(admin)
+    assert got.exit_code == 0, got.stderr
+    assert "edge-1/1" in got.stdout and "away since 2023-11-14" in got.stdout
+
+
+async def test_nodes_are_listed_as_json(admin):
+    got = await run(admin, "--json")
+    assert [node["node"] for node in json.loads(got.stdout)["nodes"]] == ["edge-1", "keeper"]
+
+
+async def test_a_node_is_retired_once(admin):
+    assert (await run(admin, "retire", "edge-1")).stdout == "edge-1 is retired\n"
+    again = await run(admin, "retire", "edge-1")
+    assert again.exit_code == 1 and "No node of that name" in again.stderr
+
+
+async def test_a_listener_that_does_not_answer_is_told_in_a_line(admin):
+    await admin.stop()
+    got = await run(admin)
+    await admin.start()
+    assert got.exit_code == 1 and got.stderr.startswith(f"edgeward: cannot reach {admin.url}")
+
+
+async def test_a_printed_token_is_good_for_one_purge_request(admin):
+    key = admin.folder / "keys" / "operator.key"
+    command = ["keys", "token", str(key), "http://www.example.com/a", "--soft"]
+    token = (await asyncio.to_thread(CliRunner().invoke, main, command)).stdout.strip()
+    fields = {"Host": "www.example.com", "Edgeward-Purge": "soft"}
+    assert (await ask("PURGE", f"{admin.url}/a", token, **fields))[0] == 202
+    assert (await ask("PURGE", f"{admin.url}/a", token, **fields))[1]["error"] == "token-replayed"

@@ -1,0 +1,97 @@
+"""Who has failed too often is not listened to for a while; what was attempted, and by whom, can be read later."""
+
+from __future__ import annotations
+
+import json
+import stat
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from httpcache.purge.attempts import Attempts
+from httpcache.purge.audit import AuditLog
+from tests.purge.asking import ask, signed
+from tests.purge.nodes import Admin, until
+
+ORDER = b'{"kind":"tag","targets":["a"]}'
+
+
+def lines(folder):
+    path = folder / "purge" / "audit.log"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+async def test_an_order_is_noted_with_who_what_from_where_and_its_result(admin, key):
+    receipt = await admin.order("tag", "a")
+    await until(lambda: lines(admin.folder))
+    (line,) = lines(admin.folder)
+    assert (line["who"], line["from"], line["what"]) == ("operator", "127.0.0.1", "POST /v1/purges")
+    assert (line["result"], line["id"]) == ("accepted", receipt["id"])
+    assert line["orders"] == [{"kind": "tag", "soft": False, "targets": ["a"]}]
+    assert stat.S_IMODE((admin.folder / "purge" / "audit.log").stat().st_mode) == 0o600
+
+
+async def test_a_failure_is_noted_with_whom_it_claims_to_be_from(admin, key):
+    await ask("POST", f"{admin.url}/v1/purges", signed(key, b"{}"), ORDER)
+    await ask("GET", f"{admin.url}/v1/purges", "rubbish")
+    await until(lambda: len(lines(admin.folder)) == 2)
+    first, second = lines(admin.folder)
+    assert (first["who"], first["claims_to_be"], first["result"]) == (None, "operator", "body-changed")
+    assert (second["what"], second["claims_to_be"], second["result"]) == (
+        "GET /v1/purges", None, "token-malformed",
+    )  # fmt: skip
+
+
+async def test_an_address_that_fails_too_often_is_refused_even_with_a_good_token(tmp_path):
+    admin = await Admin(tmp_path / "n", purge={"failures": 3, "failures_window": 600}).start()
+    try:
+        for _ in range(3):
+            assert (await ask("POST", f"{admin.url}/v1/purges", None, ORDER))[0] == 401
+        status, document = await ask("POST", f"{admin.url}/v1/purges", None, ORDER)
+        assert (status, document["error"]) == (429, "too-many-failures")
+        assert (await ask("GET", f"{admin.url}/v1/feed"))[0] == 401  # nodes are counted apart
+        assert (await ask("GET", f"{admin.url}/v1/openapi.json"))[0] == 429
+    finally:
+        await admin.stop()
+    assert [line["status"] for line in lines(admin.folder)] == [401, 401, 401, 429, 401, 429]
+
+
+async def test_without_a_limit_every_attempt_is_looked_at(tmp_path):
+    admin = await Admin(tmp_path / "n", purge={"failures": 0}).start()
+    try:
+        for _ in range(30):
+            assert (await ask("POST", f"{admin.url}/v1/purges", None, ORDER))[0] == 401
+    finally:
+        await admin.stop()
+
+
+def test_the_audit_log_rotates_by_size_and_keeps_so_many(tmp_path):
+    log = AuditLog(tmp_path / "audit.log", 1000, 2)
+    log.start()
+    for number in range(200):
+        log.write({"number": number})
+    log.close()
+    kept = sorted(path.name for path in tmp_path.iterdir())
+    assert kept == ["audit.log", "audit.log.1", "audit.log.2"]
+    assert all(path.stat().st_size <= 1000 for path in tmp_path.iterdir())
+    assert json.loads((tmp_path / "audit.log").read_text().splitlines()[-1]) == {"number": 199}
+
+
+def test_an_audit_log_that_cannot_be_written_costs_nobody_an_answer(tmp_path):
+    (tmp_path / "audit.log").mkdir()
+    log = AuditLog(tmp_path / "audit.log", 1000, 2)
+    log.start()
+    log.write({"number": 1})
+    log.close()
+
+
+@given(st.lists(st.floats(0, 100), max_size=40), st.integers(1, 10), st.floats(1, 60))
+def test_after_the_pause_an_attempt_is_looked_at(gaps, most, window):
+    attempts, now = Attempts(most, window), 0.0
+    for gap in gaps:
+        now += gap
+        attempts.fail("a", now)
+    pause = attempts.pause("a", now)
+    assert pause >= 0
+    assert attempts.pause("a", now + pause + 0.001) == 0
+    assert attempts.pause("another", now) == 0
