@@ -18,6 +18,9 @@ _ACKED_AT, _UNSENT_AT, _INFO_SIZE = 120, 144, 192
 LINGER = 1.0
 """How long a client that has been told of the end may go on writing, in seconds."""
 
+REFUSED_AT_ONCE = 256
+"""Refused connections that may go on writing at any time; those beyond are closed at once."""
+
 IDLE_LOOKED_AT = 64
 """Connections, oldest first, among which an idle one is looked for when there is no room for a new one."""
 
@@ -60,6 +63,7 @@ class ConnectionLimits:
     def __init__(self, settings: ServeSettings) -> None:
         self._settings = settings
         self._watches: dict[Watch, None] = {}
+        self._refused = 0
         self._timer: asyncio.TimerHandle | None = None
         limits = (settings.head_timeout, settings.send_timeout, settings.rate_window, 4.0)
         self._every = max(0.02, min(limit for limit in limits if limit) / 4)
@@ -70,15 +74,29 @@ class ConnectionLimits:
     def admit(self, transport: asyncio.Transport) -> Watch | None:
         """Watch a new connection; None when there are too many: it has been told so, and closed."""
         if len(self._watches) >= self._settings.connections and not self._close_an_idle_one():
-            metrics.CUT.labels("connections").inc()
-            transport.write(_told(503, "Service Unavailable", "too many connections", "Retry-After: 1\r\n"))
-            transport.close()
+            self._refuse(transport)
             return None
         watch = Watch(transport, clock.monotonic())
         self._watches[watch] = None
         if self._timer is None:
             self._look_later()
         return watch
+
+    def _refuse(self, transport: asyncio.Transport) -> None:
+        """Say that there are too many connections, and close: a moment later, so that the client hears it."""
+        metrics.CUT.labels("connections").inc()
+        transport.write(_told(503, "Service Unavailable", "too many connections", "Retry-After: 1\r\n"))
+        if self._refused >= REFUSED_AT_ONCE or not transport.can_write_eof():
+            transport.close()
+            return
+
+        def close() -> None:
+            self._refused -= 1
+            transport.close()
+
+        transport.write_eof()
+        self._refused += 1
+        asyncio.get_running_loop().call_later(LINGER, close)
 
     def leave(self, watch: Watch) -> None:
         """Forget a connection that has ended."""

@@ -229,6 +229,7 @@ async def test_one_connection_too_many_is_told_so(worlds):
             await two.says(GET + "\r\n")
             await world.origin.has_seen("/a", 1)
             async with raw_client(node(world)) as three:
+                await three.says(GET + "X-More: " + "x" * 5000 + "\r\n\r\n")
                 assert status(await three.hears()) == 503
             gate.set()
             assert status(await one.hears_an_answer()) == 200
