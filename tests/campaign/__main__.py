@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 from tests.campaign.campaign import Campaign
+from tests.campaign.cluster import DISK
 
 
 def main() -> int:
@@ -23,16 +24,17 @@ def main() -> int:
     parser.add_argument("--clients", type=int, default=12, help="clients at work at any time (12)")
     parser.add_argument("--folder", type=Path, help="where data and logs go; kept (a temporary one, removed)")
     parser.add_argument(
-        "--mount", metavar="SIZE", help="put everything on a tmpfs of that size, as 80m; for root"
+        "--mount", metavar="SIZE", help="put all data on a tmpfs of that size, as 80m; for root"
     )
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="campaign-") as temporary, contextlib.ExitStack() as stack:
         folder = arguments.folder or Path(temporary)
-        folder.mkdir(parents=True, exist_ok=True)
+        disk = folder / DISK
+        disk.mkdir(parents=True, exist_ok=True)
         if arguments.mount:
-            mount = ["mount", "-t", "tmpfs", "-o", f"size={arguments.mount}", "tmpfs", str(folder)]
+            mount = ["mount", "-t", "tmpfs", "-o", f"size={arguments.mount}", "tmpfs", str(disk)]
             subprocess.run(mount, check=True)
-            stack.callback(subprocess.run, ["umount", "--lazy", str(folder)], check=False)
+            stack.callback(subprocess.run, ["umount", "--lazy", str(disk)], check=False)
         campaign = Campaign(folder, arguments.seed, clients=arguments.clients)
         result = asyncio.run(campaign.run(arguments.seconds))
     print("\n".join(result.lines()))

@@ -16,6 +16,9 @@ import aiohttp
 
 from tests.scenarios.ports import free_port
 
+DISK = "disk"
+"""The folder of all data folders, beside the logs: it may be a mount of its own, which is filled up."""
+
 READY_WITHIN = 60.0
 """Longest wait for a node to be ready, in seconds; a loaded machine takes its time."""
 
@@ -47,7 +50,7 @@ class NodeProcess:
         port = free_port()
         self.name = name
         self.url, self.admin = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{port + 1000}"
-        self.data = folder / name
+        self.data = folder / DISK / name
         self.log = folder / f"{name}.log"
         config = folder / "node.toml"
         config.write_text(SETTINGS)

@@ -118,7 +118,7 @@ class Faults:
     async def second_node(self) -> None:
         """A second node on the folder of one that runs: it must refuse, and say why."""
         node = self._a_node()
-        other = NodeProcess(node.data.parent, node.arguments[0], "second", *node.arguments[3:5])
+        other = NodeProcess(node.log.parent, node.arguments[0], "second", *node.arguments[3:5])
         other.arguments = tuple(str(node.data) if one == str(other.data) else one for one in other.arguments)
         process = await other.launch()
         try:
