@@ -79,13 +79,14 @@ class WorkerProcess:
             env=environment,
         )
         assert process.stdin is not None and process.stdout is not None
-        order = {
-            "index": self.index,
-            "socket": self._sock.fileno(),
-            "settings": self._settings.model_dump(mode="json"),
-        }
+        if (
+            self._stopping
+        ):  # while the process was started: the socket is closed, and nobody would tell it to end
+            process.kill()
+            await process.wait()
+            return
         with contextlib.suppress(ConnectionError):
-            process.stdin.write(msgspec.json.encode(order) + b"\n")
+            process.stdin.write(self._order() + b"\n")
             await process.stdin.drain()
         async for line in process.stdout:
             with contextlib.suppress(msgspec.MsgspecError):
@@ -95,6 +96,11 @@ class WorkerProcess:
         await process.wait()
         self.report = WorkerReport()
         metrics.forget_worker(process.pid, str(self._metrics_folder))
+
+    def _order(self) -> bytes:
+        """What the process is to do, in one line."""
+        settings = self._settings.model_dump(mode="json")
+        return msgspec.json.encode({"index": self.index, "socket": self._sock.fileno(), "settings": settings})
 
     def _status(self) -> str:
         code = self.process.returncode if self.process else None
