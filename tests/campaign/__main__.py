@@ -38,7 +38,7 @@ def main() -> int:
         campaign = Campaign(folder, arguments.seed, clients=arguments.clients)
         result = asyncio.run(campaign.run(arguments.seconds))
     print("\n".join(result.lines()))
-    return 1 if result.tally.violations or result.unanswered or result.tracebacks else 0
+    return 1 if result.tally.violations or result.unanswered or result.traces else 0
 
 
 if __name__ == "__main__":

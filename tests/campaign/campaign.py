@@ -36,7 +36,7 @@ class Result:
     faults_counted: int = 0
     unanswered: list[str] = field(default_factory=list)
     """What was not answered once the faults were over."""
-    tracebacks: int = 0
+    traces: list[str] = field(default_factory=list)
     """Traces of errors that nobody foresaw in the nodes' logs."""
 
     def lines(self) -> list[str]:
@@ -48,7 +48,8 @@ class Result:
             f"requests made: {self.tally.requests} ({outcomes}); {self.origin_requests} reached the origin",
             f"versions published: {self.versions}; purges: {self.purges}, {self.confirmed} confirmed by every edge",
             f"faults injected: {sum(self.faults.values())} ({faults}); store faults counted: {self.faults_counted}",
-            f"traces in the nodes' logs: {self.tracebacks}",
+            f"traces in the nodes' logs: {len(self.traces)}",
+            *self.traces[:3],
             f"not answered afterwards: {len(self.unanswered)}",
             *self.unanswered[:10],
             f"violations: {len(self.tally.violations)}",
@@ -86,9 +87,7 @@ class Campaign:
         finally:
             await self.cluster.stop()
             await self.origin.stop()
-        result.tracebacks = sum(
-            node.log.read_text("utf-8", "replace").count("Traceback") for node in self.cluster.nodes
-        )
+        result.traces = [trace for node in self.cluster.nodes for trace in node.traces()]
         result.seconds = time.monotonic() - began
         result.faults, result.origin_requests = self.faults.done, self.origin.requests
         return result

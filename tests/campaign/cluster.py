@@ -124,6 +124,13 @@ class NodeProcess:
         lines = [line for line in text.splitlines() if line.startswith("edgeward_store_faults_total")]
         return int(sum(float(line.rpartition(" ")[2]) for line in lines))
 
+    def traces(self) -> list[str]:
+        """The traces of errors in its log, as far as they are its own lines."""
+        log = self.log.read_text("utf-8", "replace")
+        return [
+            one[:1500].partition("\n20")[0] for one in log.split("Traceback (most recent call last):")[1:]
+        ]
+
     def last_words(self) -> str:
         """The end of its log."""
         with contextlib.suppress(OSError):

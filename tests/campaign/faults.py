@@ -31,7 +31,8 @@ class Faults:
         self._kinds: list[Callable[[], Awaitable[None]]] = [
             self.kill_worker, self.kill_worker, self.kill_node, self.restart_node, self.full_disk,
             self.full_disk, self.flipped_octets, self.flipped_octets, self.cut_file, self.locked_database,
-            self.vanished_store, self.second_node, self.bad_origin, self.bad_origin, self.bad_origin, self.no_origin,
+            self.vanished_store, self.second_node, self.frozen_worker, self.bad_origin, self.bad_origin,
+            self.bad_origin, self.no_origin,
         ]  # fmt: skip
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -52,6 +53,18 @@ class Faults:
     async def kill_worker(self) -> None:
         """kill -9 of a worker, whatever it is at."""
         await self._a_node().kill_a_worker(self._rng.randrange(8))
+
+    async def frozen_worker(self) -> None:
+        """A worker stands still for a while, as on a machine that swaps or is moved."""
+        pids = await self._a_node().workers()
+        if not pids:
+            return
+        pid = self._rng.choice(pids)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGSTOP)
+        await asyncio.sleep(self._rng.uniform(0.3, 4))
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
 
     async def kill_node(self) -> None:
         """kill -9 of a supervisor; its workers end with it. Then a start on what it left."""

@@ -19,7 +19,7 @@ async def test_whatever_fails_every_answer_is_one_that_the_origin_gave_and_not_t
     told = "\n".join(result.lines())
     assert not result.tally.violations, told
     assert not result.unanswered, told
-    assert not result.tracebacks, told
-    assert result.tally.outcomes["200"] > 5 * seconds, told
+    assert not result.traces, told
+    assert result.tally.outcomes["200"] > seconds, told
     assert len(result.faults) >= 3, told
     assert result.purges and result.versions, told
