@@ -24,12 +24,14 @@ Examples:
   edgeward purge --to http://127.0.0.1:9081 --key operator.key --url https://www.example.com/news
   edgeward purge --to http://127.0.0.1:9081 --key operator.key --prefix https://www.example.com/img/
   edgeward purge --to http://127.0.0.1:9081 --key operator.key --tag news --tag front --soft
+  edgeward purge --to http://127.0.0.1:9081 --key operator.key --tag news --host img.example.com --dry-run
   edgeward purge --to http://127.0.0.1:9081 --key operator.key --everything --wait 30 --json
 
 \b
 --to is the admin listener of the shield, or of any edge, which hands the order on.
 The shield makes a key at its first start: keys/operator.key in its data folder.
-Exit codes: 0 every edge has confirmed, 1 one has not in time or the order was refused, 2 wrong usage."""
+Exit codes: 0 every edge has confirmed (--dry-run: has counted), 1 one has not in time or the order was refused,
+2 wrong usage."""
 
 
 @click.command(epilog=EXAMPLES)
@@ -43,32 +45,34 @@ Exit codes: 0 every edge has confirmed, 1 one has not in time or the order was r
 @click.option("--host", multiple=True, metavar="H", help="Purge everything of this host.")
 @click.option("--everything", is_flag=True, help="Purge everything.")
 @click.option("--soft", is_flag=True, help="Mark as stale, so that it is validated, instead of gone.")
+@click.option("--dry-run", "dry", is_flag=True, help="Count what it would match on each node; purge nothing.")
 @click.option(
     "--wait", type=click.FloatRange(0, 600), default=10.0, show_default=True, help="Seconds for the receipt."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the receipt as JSON.")
-def purge(
-    to: Server, key: Path, soft: bool, wait: float, as_json: bool, everything: bool, **named: Any
-) -> None:
+def purge(to: Server, key: Path, wait: float, as_json: bool, **asked: Any) -> None:
     """Purge by URL, prefix, tag, host or everything, on every edge; print the receipt."""
-    order = purge_order(everything=everything, soft=soft, **named)
+    order = purge_order(**asked)
     receipt = asyncio.run(send(to.url, key, order, wait))
+    is_dry = bool(asked["dry"])
     if as_json:
         click.echo(json.dumps(receipt, indent=2))
     else:
-        Console().print(receipt_table(receipt), highlight=False)
-    if not receipt["confirmed"]:
-        raise WorkFailed(f"not confirmed by every edge within {wait:g} s")
+        Console().print(count_table(receipt) if is_dry else receipt_table(receipt), highlight=False)
+    if not receipt["complete" if is_dry else "confirmed"]:
+        raise WorkFailed(f"not {'counted' if is_dry else 'confirmed'} by every edge within {wait:g} s")
 
 
-def purge_order(*, everything: bool, soft: bool, **named: tuple[str, ...]) -> dict[str, Any]:
-    """The order that the flags ask for. Raises click.UsageError unless it is of exactly one kind."""
+def purge_order(*, everything: bool, soft: bool, dry: bool, **named: tuple[str, ...]) -> dict[str, Any]:
+    """The order that the flags ask for, or a batch with one order for each kind. Raises click.UsageError for none."""
     kinds = [kind for kind, targets in named.items() if targets] + ["everything"] * everything
-    if len(kinds) != 1:
+    if not kinds or (everything and len(kinds) > 1):
         raise click.UsageError(
-            "give one of --url, --prefix, --tag, --host (each as often as needed) or --everything"
+            "give at least one of --url, --prefix, --tag, --host (each as often as needed), or --everything alone"
         )
-    return {"kind": kinds[0], "targets": list(named.get(kinds[0], ())), "soft": soft}
+    orders = [{"kind": kind, "targets": list(named.get(kind, ())), "soft": soft} for kind in kinds]
+    order: dict[str, Any] = orders[0] if len(orders) == 1 else {"orders": orders}
+    return {**order, "dry": True} if dry else order
 
 
 def operator_key(path: Path) -> PrivateKey:
@@ -105,6 +109,19 @@ def receipt_table(receipt: dict[str, Any]) -> RenderableType:
         for row, name in [(node, node["node"]), *((worker, f"  {worker['worker']}") for worker in workers)]:
             table.add_row(escape(name), _state(row), _after(row, receipt))
     return Group(title, table)
+
+
+def count_table(count: dict[str, Any]) -> RenderableType:
+    """What a dry order would match, node by node."""
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    table.add_column("node")
+    table.add_column("stored responses that match", justify="right")
+    for node in count["nodes"]:
+        about = "" if node["exact"] else "about "
+        said = f"{about}{node['matched']}" if node["state"] != "away" else "?"
+        late = "" if node["state"] == "counted" else f" ({escape(node['state'])})"
+        table.add_row(escape(node["node"]), f"{said}{late}")
+    return Group(Text("dry run: nothing is purged"), table)
 
 
 def _state(row: dict[str, Any]) -> str:

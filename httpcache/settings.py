@@ -178,6 +178,8 @@ class PurgeSettings(_Group):
     """Bytes of purge/audit.log in the data folder before it is put aside."""
     audit_files: int = Field(default=8, ge=1)
     """Audit logs put aside that are kept."""
+    count_time: Seconds = 5.0
+    """Longest look of a worker through its disk store for a dry order, in seconds; the rest is estimated from it."""
 
 
 class ObserveSettings(_Group):

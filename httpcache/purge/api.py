@@ -15,9 +15,11 @@ from httpcache.messages import PurgeMark
 from httpcache.purge import openapi
 from httpcache.purge.acks import Acks, read_acks
 from httpcache.purge.answering import add_purge_method, bearer, read_body, read_number, read_wait, refuse
-from httpcache.purge.batches import parse_orders
+from httpcache.purge.batches import is_dry, parse_orders
+from httpcache.purge.counting import Counting
 from httpcache.purge.keeper import LogKeeper
 from httpcache.purge.log import Logged, Wish
+from httpcache.purge.matches import Answer, read_answer
 from httpcache.purge.nodes_api import NodesApi
 from httpcache.purge.noting import noted
 from httpcache.purge.orders import told
@@ -31,9 +33,12 @@ log = logging.getLogger("edgeward.purge")
 
 OWN_WAIT = 2.0
 """Longest wait of an order for the keeper's own workers, in seconds."""
+COUNT_WAIT = 5.0
+"""Longest wait for workers that have been asked to count, beyond `count_time`, in seconds."""
 HISTORY = 1000
 """Orders in one answer of the history."""
 MOST_WORKERS = 256
+REPLAYED = Problem(401, "token-replayed", "A token with that `jti` has been used.")
 
 
 def add_routes(app: web.Application, settings: Settings, folder: Path, keeper: LogKeeper | None) -> None:
@@ -49,6 +54,7 @@ def add_routes(app: web.Application, settings: Settings, folder: Path, keeper: L
     app.router.add_get("/v1/purges/{id}", api.receipt)
     app.router.add_get("/v1/feed", api.follow)
     app.router.add_post("/v1/feed/acks", api.acknowledge)
+    app.router.add_post("/v1/feed/matches", api.matches)
     NodesApi(keeper).mount(app)
     add_purge_method(app, api.order)
     app.on_shutdown.append(api.close)
@@ -60,6 +66,7 @@ class PurgeApi:
     def __init__(self, keeper: LogKeeper) -> None:
         self._keeper = keeper
         self._closing = asyncio.Event()
+        self._counting = Counting(keeper.feed, lambda: keeper.ledger)
 
     async def close(self, _: web.Application) -> None:
         """End the feeds and whoever waits for a receipt."""
@@ -76,6 +83,8 @@ class PurgeApi:
             return refuse(wish)
         wanted, wait = wish
         try:
+            if is_dry(body):
+                return await self._counted(wanted, wait)
             logged = await self._keeper.append(wanted)
         except (sqlite3.Error, OSError) as error:
             log.error("an order could not be written to the purge log: %s", error)
@@ -83,11 +92,19 @@ class PurgeApi:
                 Problem(503, "log-unwritable", "The order could not be made durable; it is not applied.")
             )
         if not logged:
-            return refuse(Problem(401, "token-replayed", "A token with that `jti` has been used."))
+            return refuse(REPLAYED)
         noted.get().id = f"{self._keeper.door.log.epoch}.{logged[-1].n}"
         began = clock.monotonic()
         await self._confirmed(logged[-1], OWN_WAIT, own=True)
         return await self._receipt(logged[-1], wait - (clock.monotonic() - began), first=logged[0].n)
+
+    async def _counted(self, dry: Wish, wait: float) -> web.Response:
+        """What a dry order would match, node by node; nothing is applied. Raises sqlite3.Error."""
+        noted.get().is_dry = True
+        if not await self._keeper.door.run(self._keeper.door.log.use, dry.who, dry.jti, dry.exp):
+            return refuse(REPLAYED)
+        limit = wait or self._keeper.settings.purge.count_time + COUNT_WAIT
+        return web.json_response(await self._counting.count(dry.orders, limit))
 
     async def _wish(self, request: web.Request, body: bytes) -> tuple[Wish, float] | Problem:
         """What is ordered, by whom, and how long they wait; the signature is looked at before the body."""
@@ -105,7 +122,7 @@ class PurgeApi:
         claims, key = signer
         noted.get().who = key.name
         purge = self._keeper.settings.purge
-        parsed = parse_orders(body, purge.targets, purge.orders)
+        parsed = parse_orders(body, purge.targets, purge.orders, dry=is_dry(body))
         if isinstance(parsed, Problem):
             return parsed
         orders, wait = parsed
@@ -215,6 +232,20 @@ class PurgeApi:
                 self._keeper.ledger.acknowledge(
                     claims.sub, ack.worker, min(ack.n, purge_log.newest), self._keeper.now()
                 )
+        return web.Response(status=204)
+
+    async def matches(self, request: web.Request) -> web.Response:
+        """POST /v1/feed/matches: what a worker found for a dry order."""
+        body = await read_body(request)
+        if isinstance(body, Problem):
+            return refuse(body)
+        claims = await self._node(request, body)
+        if isinstance(claims, Problem):
+            return refuse(claims)
+        answer = read_answer(body)
+        if not isinstance(answer, Answer):
+            return refuse(answer)
+        self._counting.answer(claims.sub, answer)
         return web.Response(status=204)
 
     async def _node(self, request: web.Request, body: bytes) -> NodeClaims | Problem:

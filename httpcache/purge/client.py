@@ -30,12 +30,13 @@ class OrderRefused(Exception):
 async def send_order(
     to_url: str, key: PrivateKey, order: Mapping[str, Any], wait: float = 10.0, *, audience: str = "edgeward"
 ) -> dict[str, Any]:
-    """Sign and send {"kind", "targets", "soft"}; its receipt after at most `wait` seconds.
+    """Sign and send {"kind", "targets", "soft"}; its receipt after at most `wait` seconds. With "dry", the count.
 
     Raises OrderRefused, or OSError when there is no answer.
     """
     body = msgspec.json.encode({**order, "wait": wait})
-    return await _ask("POST", f"{to_url.rstrip('/')}/v1/purges", key, body, wait, audience, "confirmed")
+    expected = "complete" if order.get("dry") else "confirmed"
+    return await _ask("POST", f"{to_url.rstrip('/')}/v1/purges", key, body, wait, audience, expected)
 
 
 async def ask_nodes(to_url: str, key: PrivateKey, *, audience: str = "edgeward") -> dict[str, Any]:

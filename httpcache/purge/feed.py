@@ -12,6 +12,7 @@ from httpcache.purge.feed_lines import FeedLine, seal
 from httpcache.purge.keys import PrivateKey
 from httpcache.purge.log import Logged
 from httpcache.purge.log_door import LogDoor
+from httpcache.purge.matches import Question
 from httpcache.purge.orders import Order
 
 TAIL_COST = 32 * 2**20
@@ -40,6 +41,7 @@ class Feed:
         self._tail_cost = 0
         self._wakers: set[asyncio.Event] = set()
         self._closing = False
+        self._question: Question | None = None
 
     def publish(self, orders: Sequence[Logged]) -> None:
         """New orders are in the log."""
@@ -55,6 +57,11 @@ class Feed:
             self._tail_cost -= cost(self._tail[dropped].order)
             dropped += 1
         del self._tail[:dropped]
+
+    def ask(self, question: Question | None) -> None:
+        """Ask every follower, also one that comes meanwhile; None when enough have answered."""
+        self._question = question
+        self._wake()
 
     def close(self) -> None:
         """End all feeds."""
@@ -77,7 +84,7 @@ class Feed:
     async def _write_lines(
         self, response: web.StreamResponse, after: PurgeMark, nonce: str, waker: asyncio.Event
     ) -> None:
-        seq, n = 0, after.n
+        seq, n, asked = 0, after.n, None
         while not self._closing:
             waker.clear()
             log = self._door.log
@@ -85,7 +92,9 @@ class Feed:
                 await self._write(response, self._line(seq, nonce, (), is_reset=True))
                 return
             orders = await self._after(n)
-            await self._write(response, self._line(seq, nonce, orders))
+            question = self._question if self._question is not asked else None
+            await self._write(response, self._line(seq, nonce, orders, question=question))
+            asked = question or asked
             seq, n = seq + 1, orders[-1].n if orders else n
             if n >= log.newest:
                 await self._silence(waker)
@@ -114,7 +123,15 @@ class Feed:
             count += 1
         return found[:count]
 
-    def _line(self, seq: int, nonce: str, orders: Sequence[Logged], *, is_reset: bool = False) -> FeedLine:
+    def _line(
+        self,
+        seq: int,
+        nonce: str,
+        orders: Sequence[Logged],
+        *,
+        is_reset: bool = False,
+        question: Question | None = None,
+    ) -> FeedLine:
         log = self._door.log
         return FeedLine(
             seq=seq,
@@ -126,6 +143,7 @@ class Feed:
             first=orders[0].n if orders else 0,
             orders=tuple(logged.order for logged in orders),
             is_reset=is_reset,
+            question=question,
         )
 
     async def _write(self, response: web.StreamResponse, line: FeedLine) -> None:

@@ -6,6 +6,7 @@ import jwt
 import msgspec
 
 from httpcache.purge.keys import KeyFault, PrivateKey, PublicKey, named, public_key
+from httpcache.purge.matches import Question
 from httpcache.purge.orders import Order
 
 _JWS = jwt.PyJWS()
@@ -28,6 +29,7 @@ class FeedLine(msgspec.Struct, frozen=True):
     first: int = 0
     orders: tuple[Order, ...] = ()
     is_reset: bool = False
+    question: Question | None = None
 
 
 class LineFault(Exception):

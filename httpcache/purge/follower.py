@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -20,6 +20,8 @@ from httpcache.purge.feed_lines import LineFault
 from httpcache.purge.following import Following, Taken
 from httpcache.purge.keys import KeyFault
 from httpcache.purge.log_address import log_url
+from httpcache.purge.matches import Matches, Question
+from httpcache.purge.orders import Order
 from httpcache.purge.watermarks import Watermarks
 from httpcache.settings import Settings
 
@@ -42,7 +44,10 @@ class FeedRefused(Exception):
 
 
 class Follower:
-    """One worker's follower. `lag` and `is_following` tell how well it does; `reached` waits for it."""
+    """One worker's follower. `lag` and `is_following` tell how well it does; `reached` waits for it.
+
+    `count` tells how much orders would match here; while it is None, nothing is told.
+    """
 
     def __init__(
         self,
@@ -53,6 +58,7 @@ class Follower:
         monotonic: Callable[[], float] = clock.monotonic,
     ) -> None:
         self.watermarks = watermarks
+        self.count: Callable[[Sequence[Order]], Awaitable[Matches]] | None = None
         self._settings = settings
         self._folder = folder
         self._index = index
@@ -63,6 +69,8 @@ class Follower:
         self._heartbeat = settings.purge.heartbeat
         self._progress = asyncio.Event()
         self._to_acknowledge = asyncio.Event()
+        self._question: Question | None = None
+        self._to_count = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._failures = 0
         self._complaint = ""
@@ -165,11 +173,15 @@ class Follower:
         ) as answer:
             if answer.status != 200:
                 raise FeedRefused(_reason(answer.status, await answer.content.read(4096)))
-            acknowledging = asyncio.create_task(self._acknowledge(session, url))
+            telling = [
+                asyncio.create_task(one)
+                for one in (self._acknowledge(session, url), self._count(session, url))
+            ]
             try:
                 await self._take_lines(answer.content)
             finally:
-                acknowledging.cancel()
+                for task in telling:
+                    task.cancel()
 
     async def _take_lines(self, content: aiohttp.StreamReader) -> None:
         assert self._following is not None
@@ -204,6 +216,9 @@ class Follower:
         if taken.held is None and self.watermarks.mark.n >= taken.newest:
             self._heard()
         self._to_acknowledge.set()
+        if taken.question is not None:
+            self._question = taken.question
+            self._to_count.set()
         self._progressed()
 
     def _heard(self) -> None:
@@ -233,17 +248,38 @@ class Follower:
             self._to_acknowledge.clear()
             body, token = await self._run(self._following.acks, self.watermarks.mark)
             try:
-                async with session.post(
-                    f"{url}/v1/feed/acks",
-                    data=body,
-                    headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
-                    timeout=aiohttp.ClientTimeout(total=CONNECT),
-                ) as answer:
-                    await answer.read()
+                await _tell(session, f"{url}/v1/feed/acks", body, token)
             except (aiohttp.ClientError, OSError) as error:
                 self._complain(error)
                 self._to_acknowledge.set()
                 await asyncio.sleep(SHORTEST_PAUSE)
+
+    async def _count(self, session: aiohttp.ClientSession, url: str) -> None:
+        """Tell how much a dry order would match here. One question at a time: the newest."""
+        assert self._following is not None
+        while True:
+            await self._to_count.wait()
+            self._to_count.clear()
+            asked = self._question
+            if asked is None or self.count is None:
+                continue
+            matches = await self.count(asked.orders)
+            body, token = await self._run(self._following.answer, asked.number, matches)
+            try:
+                await _tell(session, f"{url}/v1/feed/matches", body, token)
+            except (aiohttp.ClientError, OSError) as error:
+                self._complain(error)
+
+
+async def _tell(session: aiohttp.ClientSession, url: str, body: bytes, token: str) -> None:
+    """Raises aiohttp.ClientError or OSError when it has not arrived."""
+    async with session.post(
+        url,
+        data=body,
+        headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
+        timeout=aiohttp.ClientTimeout(total=CONNECT),
+    ) as answer:
+        await answer.read()
 
 
 def _reason(status: int, text: bytes) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -17,6 +17,7 @@ from httpcache.purge.applied import Applied, Held
 from httpcache.purge.feed_lines import FeedLine, LineFault, open_line, shown_key
 from httpcache.purge.key_files import read_key_file
 from httpcache.purge.keys import PublicKey, jwk_set, node_key, write_new
+from httpcache.purge.matches import Answer, Matches, Question
 from httpcache.purge.orders import Order, normalised
 from httpcache.purge.tokens import node_token
 from httpcache.settings import Settings
@@ -30,6 +31,7 @@ class Taken:
     newest: int
     heartbeat: float
     held: Held | None = None
+    question: Question | None = None
 
 
 class Following:
@@ -61,6 +63,9 @@ class Following:
     def take(self, lines: Sequence[bytes]) -> Taken:
         """Believe, and make durable, lines of this connection. Raises LineFault, OSError or sqlite3.Error."""
         opened = [self._open(line) for line in lines]
+        return replace(self._take(opened), question=self._asked(opened))
+
+    def _take(self, opened: Sequence[FeedLine]) -> Taken:
         last = opened[-1]
         reset = next((line for line in opened if line.is_reset), None)
         if reset is not None:
@@ -72,6 +77,18 @@ class Following:
         if orders:
             self._n = orders[-1][0]
         return Taken(orders, last.newest, last.heartbeat)
+
+    def _asked(self, opened: Sequence[FeedLine]) -> Question | None:
+        """The newest question of these lines, in the names that this node has for stored responses."""
+        asked = next((line.question for line in reversed(opened) if line.question is not None), None)
+        if asked is None:
+            return None
+        return Question(asked.number, tuple(normalised(one, self._settings.sites) for one in asked.orders))
+
+    def answer(self, number: int, matches: Matches) -> tuple[bytes, str]:
+        """Body and token that answer a question."""
+        body = msgspec.json.encode(Answer(number, self._index, matches))
+        return body, node_token(self._key, body, clock.now())
 
     def acks(self, mark: PurgeMark) -> tuple[bytes, str]:
         """Body and token that acknowledge a mark."""

@@ -15,6 +15,7 @@ class Noted:
     who: str | None = None
     orders: list[dict[str, object]] = field(default_factory=list)
     id: str | None = None
+    is_dry: bool = False
     problem: Problem | None = None
 
 

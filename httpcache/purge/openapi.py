@@ -68,6 +68,12 @@ KEPT = {
             ("node", "state", "applied", "workers"), node=TEXT, state=TEXT, applied=WHOLE, workers={"type": "array"}
         )},
     ),
+    "Count": _object(
+        dry=FLAG, complete=FLAG, matched=WHOLE,
+        nodes={"type": "array", "items": _object(
+            node=TEXT, state={"enum": ["counted", "late", "away"]}, matched=WHOLE, exact=FLAG
+        )},
+    ),
     "Retirement": {**_object(node=TEXT), "additionalProperties": False},
 }  # fmt: skip
 """Schemas of answers and of what has no type of its own here."""
@@ -83,13 +89,17 @@ def _paths() -> dict[str, Any]:
         "200": _json(_named("Receipt"), "Every worker of every node has confirmed."),
         "202": _json(_named("Receipt"), "Some have not confirmed within `wait`."),
     }
+    counted = _json(
+        {"oneOf": [_named("Receipt"), _named("Count")]},
+        "Every worker has confirmed; or what a dry order matches.",
+    )
     number = {"name": "id", "in": "path", "required": True, "schema": TEXT, "description": "EPOCH.N"}
     return {
         "/v1/purges": {
             "post": {
-                "summary": "Give an order, or several.",
+                "summary": "Give an order, or several; with `dry`, count what they would match.",
                 "requestBody": {"required": True, "content": {"application/json": {"schema": order}}},
-                "responses": {**receipts, **_refusals(400, 413, 503)},
+                "responses": {**receipts, "200": counted, **_refusals(400, 413, 503)},
             },
             "get": {
                 "summary": "The orders with greater numbers, the oldest first.",

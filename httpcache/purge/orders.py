@@ -45,12 +45,16 @@ class Order:
 
 
 class OrderDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The JSON of POST /v1/purges. `wait` is the longest wait for the receipt, in seconds."""
+    """The JSON of POST /v1/purges. `wait` is the longest wait for the receipt, in seconds.
+
+    With `dry`, nothing is ordered: what it would match is counted.
+    """
 
     kind: Kind
     targets: tuple[str, ...] = ()
     soft: bool = False
     wait: float = 0.0
+    dry: bool = False
 
 
 _DECODER = msgspec.json.Decoder(OrderDocument)

@@ -95,6 +95,13 @@ class Ledger:
         nodes = self._nodes.values() if node is None else (self._nodes.get(node, []),)
         return min((row.n for rows in nodes for row in rows), default=0)
 
+    def following(self) -> dict[str, list[int]]:
+        """Every node, with the indices of those of its workers that follow now."""
+        return {
+            name: [index for index, row in enumerate(rows) if row.feeds]
+            for name, rows in sorted(self._nodes.items())
+        }
+
     async def confirmed(self, n: int, timeout: float, node: str | None = None) -> bool:
         """Wait until every worker, of one node or of all, has confirmed `n`; False after `timeout` seconds."""
         if self.least(node) >= n:

@@ -12,7 +12,7 @@ from yarl import URL
 
 from httpcache import clock
 from httpcache.purge.answering import add_purge_method, bearer, read_body, refuse
-from httpcache.purge.batches import parse_orders
+from httpcache.purge.batches import is_dry, parse_orders
 from httpcache.purge.gate import Gate
 from httpcache.purge.keys import node_key
 from httpcache.purge.log_address import log_url
@@ -86,7 +86,8 @@ class Relay:
         if isinstance(signer, Problem):
             return signer
         noted.get().who = signer[1].name
-        parsed = parse_orders(body, self._settings.purge.targets, self._settings.purge.orders)
+        limits = self._settings.purge
+        parsed = parse_orders(body, limits.targets, limits.orders, dry=is_dry(body))
         if isinstance(parsed, Problem):
             return parsed
         return next(filter(None, map(signer[0].missing_for, parsed[0])), None)

@@ -24,7 +24,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 SHOWN = 10
 """Targets of an order that the audit log names; of more it tells how many."""
 
-FOLLOWING = ("/v1/feed", "/v1/feed/acks")
+FOLLOWING = ("/v1/feed", "/v1/feed/acks", "/v1/feed/matches")
 """What nodes ask, each by itself and without end: of these only failures are noted."""
 
 
@@ -85,6 +85,8 @@ def _entry(request: web.Request, answer: web.StreamResponse, about: Noted) -> di
         entry["claims_to_be"] = _claimed(request)
     if about.orders:
         entry["orders"] = about.orders
+    if about.is_dry:
+        entry["dry"] = True
     if about.id is not None:
         entry["id"] = about.id
     return entry

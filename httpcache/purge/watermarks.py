@@ -130,6 +130,10 @@ class Watermarks:
             return Standing.GOOD
         return self._judge(stored)
 
+    def covers(self, stored: StoredResponse) -> bool:
+        """Whether any order names it, whenever its fetch began."""
+        return self._level(stored) != (0, 0)
+
     def _settle(self) -> None:
         self._good_from = max(self._mark.n, self._floor) if self._proven else NEVER
 

@@ -29,6 +29,7 @@ from httpcache.rules.forwarding import Identity
 from httpcache.serve.coder import Coder
 from httpcache.serve.giving_back import GivingBack
 from httpcache.serve.landing import close_abandoned
+from httpcache.serve.matching import Matching
 from httpcache.serve.server import HttpServer
 from httpcache.serve.sockets import allow_open_files
 from httpcache.serve.tier import Tier, Wiring
@@ -86,6 +87,7 @@ class Worker:
             trusts_all=wiring.trusts_peers,
         )
         self._giving_back = GivingBack(self.tier, evicts=index == 0)
+        self.follower.count = Matching(self.tier, reads_disk=index == 0).count
         self._server: asyncio.Server | None = None
 
     async def _reached(self, mark: PurgeMark) -> bool:

@@ -11,6 +11,8 @@ from httpcache.store.database import FAULTS, Database
 from httpcache.store.eviction import Eviction
 from httpcache.store.writer import Writer
 
+LAST_ROW = 2**63 - 1
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -31,14 +33,28 @@ class GiveBack:
         self._eviction = eviction
         self._discard = discard
 
-    def read(self, after: int, count: int) -> Page:
-        """At most `count` records behind row `after`. What cannot be read now is the end."""
+    def spans(self, rows: int, most: int) -> list[tuple[int, int]]:
+        """All rows in runs of at least so many, `most` runs in all: each as what `read` begins behind and ends at."""
+        try:
+            first, last = (
+                self._database.connection().execute("SELECT min(rowid), max(rowid) FROM Cache").fetchone()
+            )
+        except FAULTS:
+            return []
+        if first is None:
+            return []
+        step = max(rows, -(-(last - first + 1) // most))
+        return [(after, after + step) for after in range(first - 1, last, step)]
+
+    def read(self, after: int, count: int, until: int = LAST_ROW) -> Page:
+        """At most `count` records behind row `after`, up to row `until`. What cannot be read now is the end."""
         try:
             found = (
                 self._database.connection()
                 .execute(
-                    "SELECT rowid, key, value FROM Cache WHERE rowid > ? AND key GLOB '*.h' ORDER BY rowid LIMIT ?",
-                    (after, count),
+                    "SELECT rowid, key, value FROM Cache WHERE rowid > ? AND rowid <= ? AND key GLOB '*.h'"
+                    " ORDER BY rowid LIMIT ?",
+                    (after, until, count),
                 )
                 .fetchall()
             )

@@ -14,6 +14,7 @@ async def admin(tmp_path):
     made = await Admin(tmp_path / "keeper", purge={"heartbeat": 0.2}).start()
     own = follower(made, made.folder, "keeper")
     await own.start()
+    made.own = own
     yield made
     await own.close()
     await made.stop()

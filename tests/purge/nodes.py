@@ -30,6 +30,7 @@ class Admin:
         self.settings = Settings.model_validate({**base, **settings})
         self.keeps_log = keeps_log
         self.keeper: LogKeeper = None  # type: ignore[assignment]
+        self.own: Follower | None = None
 
     @property
     def url(self) -> str:
