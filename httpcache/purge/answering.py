@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Awaitable, Callable
 
@@ -10,6 +11,9 @@ from aiohttp import web
 from httpcache.purge.noting import noted
 from httpcache.purge.orders import LONGEST_WAIT, url_order
 from httpcache.purge.problems import Problem
+
+BODY_TIME = 10.0
+"""Longest wait for a whole body, in seconds."""
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
@@ -45,9 +49,17 @@ async def read_body(request: web.Request) -> bytes | Problem:
     if request.method == "PURGE":
         soft = request.headers.get("Edgeward-Purge", "").strip().lower() == "soft"
         target = request._message.path  # to the octet, as it was signed
-        return url_order(target if "://" in target else f"http://{request.host}{target}", soft=soft)
+        try:
+            return url_order(
+                f"http://{request.host}{target}" if target.startswith("/") else target, soft=soft
+            )
+        except UnicodeEncodeError:
+            return Problem(400, "target-malformed", "The target or the host is not UTF-8.")
     try:
-        return await request.read()
+        async with asyncio.timeout(BODY_TIME):
+            return await request.read()
+    except TimeoutError:
+        return Problem(408, "order-too-slow", f"The body has not arrived within {BODY_TIME:g} seconds.")
     except web.HTTPRequestEntityTooLarge:
         return Problem(413, "order-too-large", "The body is too large.")
 

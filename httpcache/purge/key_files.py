@@ -87,6 +87,8 @@ def read_key_file(path: Path, shared: Collection[str] = ()) -> tuple[PublicKey, 
         raise KeyFault(f"{path}: {error}") from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise KeyFault(f"{path}: is not a JWK set: {error}") from error
+    if mode & 0o002:
+        raise KeyFault(f"{path} can be written by anyone (mode {mode:04o}): chmod 600 it")
     if mode & 0o077 and any(key.alg == "HS256" for key in keys):
         raise KeyFault(f"{path} has a shared secret and is open to others (mode {mode:04o}): chmod 600 it")
     if len({key.kid for key in keys}) < len(keys):

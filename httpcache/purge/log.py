@@ -12,6 +12,9 @@ import msgspec
 from httpcache.purge.database import open_database, transaction
 from httpcache.purge.orders import Order
 
+KEPT_TOKENS = 3600.0
+"""How long tokens that were used are remembered beyond their end, in seconds."""
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS log (one INTEGER PRIMARY KEY CHECK (one = 1), epoch INTEGER, start INTEGER, newest INTEGER);
 CREATE TABLE IF NOT EXISTS orders (n INTEGER PRIMARY KEY, at REAL, who TEXT, content BLOB);
@@ -99,7 +102,8 @@ class PurgeLog:
     def compact(self, now: float, most_age: float, most_count: int) -> None:
         """Drop orders beyond age (seconds) or count, and tokens that have expired."""
         with transaction(self._database):
-            self._database.execute("DELETE FROM used WHERE exp < ?", (now,))
+            # Longer than they are good for: clocks may be set back.
+            self._database.execute("DELETE FROM used WHERE exp < ?", (now - KEPT_TOKENS,))
             row = self._database.execute(
                 "SELECT min(n) FROM orders WHERE at >= ?", (now - most_age,)
             ).fetchone()

@@ -16,6 +16,7 @@ REASONS = {
     401: "No valid token.",
     403: "The token lacks a right, or the node is not known.",
     404: "There is none of that name or number.",
+    408: "The body did not arrive in time.",
     409: "That cannot be done to this one.",
     413: "The body is too large.",
     429: "Too many attempts from this address have failed.",
@@ -99,7 +100,7 @@ def _paths() -> dict[str, Any]:
             "post": {
                 "summary": "Give an order, or several; with `dry`, count what they would match.",
                 "requestBody": {"required": True, "content": {"application/json": {"schema": order}}},
-                "responses": {**receipts, "200": counted, **_refusals(400, 413, 503)},
+                "responses": {**receipts, "200": counted, **_refusals(400, 408, 413, 503)},
             },
             "get": {
                 "summary": "The orders with greater numbers, the oldest first.",
@@ -132,7 +133,7 @@ def _paths() -> dict[str, Any]:
                 },
                 "responses": {
                     "200": _json(_object(retired=TEXT), "It is forgotten."),
-                    **_refusals(400, 404, 409, 413, 503),
+                    **_refusals(400, 404, 408, 409, 413, 503),
                 },
             }
         },

@@ -11,7 +11,7 @@ from typing import assert_never
 import msgspec
 
 from httpcache.purge.problems import Problem
-from httpcache.rules.cache_key import uri_of_url
+from httpcache.rules.cache_key import one_spelling, uri_of_url
 from httpcache.settings import SitePolicy
 
 LONGEST_TARGET = 8192
@@ -21,6 +21,9 @@ LONGEST_WAIT = 600.0
 """Longest wait for a receipt, in seconds."""
 
 _TAG = re.compile(r"[^\s,\x00-\x1f\x7f](?:[^,\x00-\x1f\x7f]*[^\s,\x00-\x1f\x7f])?")
+CUT_ESCAPE = re.compile(r"%[0-9A-Fa-f]?\Z")
+"""The beginning of an escape at the end of a prefix: the whole one may be spelt as another character."""
+
 _NOT_A_HOST = re.compile(r"[/?#]")
 _OTHER_SCHEME = re.compile(r"(?!https?://)[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
@@ -122,12 +125,13 @@ def normal_name(kind: Kind, target: str, sites: Sequence[SitePolicy]) -> str | N
 
 def _prefix(target: str, sites: Sequence[SitePolicy]) -> str | None:
     """A prefix ends before its query where the policy changes queries: it then covers more, never less."""
+    target = CUT_ESCAPE.sub("", target)
     path, mark, query = target.partition("?")
     uri = uri_of_url(path, sites)
     if uri is None or not mark:
         return uri
     as_stored = uri_of_url(target, sites)
-    return as_stored if as_stored == f"{uri}?{query}" else uri
+    return as_stored if as_stored == f"{uri}?{one_spelling(query)}" else uri
 
 
 def normalised(order: Order, sites: Sequence[SitePolicy]) -> Order:

@@ -99,7 +99,7 @@ class Relay:
     async def _pass(self, request: web.Request, body: bytes | None, fields: dict[str, str]) -> web.Response:
         assert self._session is not None
         headers = {"Authorization": request.headers["Authorization"], **fields}
-        method, path = request.method, request.raw_path
+        method, path = request.method, request.rel_url.raw_path_qs
         if method == "PURGE":
             method, path = "POST", "/v1/purges"
         url = URL(log_url(self._settings) + path, encoded=True)

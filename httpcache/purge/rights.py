@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import msgspec
 
-from httpcache.purge.orders import Kind, Order, normal_name
+from httpcache.purge.orders import CUT_ESCAPE, Kind, Order, normal_name
 from httpcache.purge.problems import Problem
 
 
@@ -48,9 +49,10 @@ class Rights(msgspec.Struct, frozen=True, kw_only=True):
             return False
         hosts = _normal(Kind.HOST, self.hosts or ())
         if kind is Kind.HOST:
-            return name in hosts
-        prefixes = _normal(Kind.PREFIX, self.prefixes or ())
-        return name.partition("/")[0] in hosts or any(name.startswith(prefix) for prefix in prefixes)
+            return _is_of(name, hosts)
+        # One that ends within an escape would be cut, and a right must not grow.
+        prefixes = _normal(Kind.PREFIX, [one for one in self.prefixes or () if not CUT_ESCAPE.search(one)])
+        return _is_of(name.partition("/")[0], hosts) or any(name.startswith(prefix) for prefix in prefixes)
 
 
 _CLAIM = {Kind.TAG: "tags", Kind.HOST: "hosts", Kind.URL: "prefixes", Kind.PREFIX: "prefixes"}
@@ -58,6 +60,12 @@ _CLAIM = {Kind.TAG: "tags", Kind.HOST: "hosts", Kind.URL: "prefixes", Kind.PREFI
 
 def _normal(kind: Kind, names: Sequence[str]) -> list[str]:
     return [name for given in names if (name := normal_name(kind, given, ()))]
+
+
+def _is_of(authority: str, hosts: Sequence[str]) -> bool:
+    """Whether one of the hosts is that one; a host without a port is all of its ports."""
+    without_port = re.sub(r":[0-9]+\Z", "", authority)
+    return authority in hosts or without_port in hosts
 
 
 def _fits(pattern: str, tag: str) -> bool:

@@ -136,6 +136,8 @@ def _open(
     header = shown_header(token)
     if not header:
         return _refused("token-malformed", "The token is not a JWT.")
+    if "crit" in header:
+        return _refused("token-malformed", "The token asks for an extension of JWS: none is known here.")
     kid = header.get("kid")
     key = find(kid) if isinstance(kid, str) else None
     if key is None:

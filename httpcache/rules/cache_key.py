@@ -12,13 +12,19 @@ from httpcache.rules.request_target import normal_authority
 from httpcache.settings import SitePolicy, policy_for
 
 _URL = re.compile(
-    r"(?:(?P<scheme>https?)://)?(?P<authority>[^/?#\s]+)(?P<target>[/?][^#\s]*)?", re.IGNORECASE
+    r"(?:(?P<scheme>https?)://)?(?P<authority>[^/?#\s]+)(?P<target>[/?][^#\x00-\x20\x7f]*)?",
+    re.IGNORECASE | re.ASCII,
 )
+_SPELT = re.compile(r"%[0-9A-Fa-f]{2}|[^\x00-\x7f]+")
+_UNRESERVED = re.compile(r"[A-Za-z0-9._~-]")
 
 
 @dataclass(frozen=True, slots=True)
 class CacheKey:
-    """`key` finds stored responses; `uri` is the target URI less its scheme, as purge orders name it."""
+    """`key` finds stored responses; `uri` is the target URI less its scheme, as purge orders name it.
+
+    All spellings of a URI have one `uri`, so that whatever is ordered or invalidated under one is so under all.
+    """
 
     key: str
     uri: str
@@ -26,8 +32,8 @@ class CacheKey:
 
 def cache_key(request: RequestHead, policy: SitePolicy) -> CacheKey:
     """The key of a request: scheme, authority, path and query, and the cookies that the policy names."""
-    uri = request.authority + normal_target(request.target, policy)
-    key = f"{request.scheme}://{uri}"
+    key = f"{request.scheme}://{request.authority}{normal_target(request.target, policy)}"
+    uri = request.authority + normal_target(one_spelling(request.target), policy)
     if policy.cookies:
         cookies = _cookies(request.fields.get("cookie") or "")
         named = "; ".join(f"{name}={cookies[name]}" for name in sorted(policy.cookies) if name in cookies)
@@ -48,6 +54,20 @@ def normal_target(target: str, policy: SitePolicy) -> str:
     if policy.query_sorted:
         parameters.sort()
     return f"{path}?{'&'.join(parameters)}" if parameters else path
+
+
+def one_spelling(target: str) -> str:
+    """The same for all equivalent targets (RFC 3986 §6.2.2): escapes in capitals, unreserved characters as they are,
+    and what is beyond ASCII escaped, as clients send it."""
+    return target if "%" not in target and target.isascii() else _SPELT.sub(_spell, target)
+
+
+def _spell(found: re.Match[str]) -> str:
+    text = found[0]
+    if text[0] != "%":
+        return "".join(f"%{octet:02X}" for octet in text.encode("utf-8", "surrogatepass"))
+    character = chr(int(text[1:], 16))
+    return character if _UNRESERVED.fullmatch(character) else text.upper()
 
 
 def _is_kept(name: str, policy: SitePolicy) -> bool:
@@ -82,4 +102,4 @@ def uri_of_url(url: str, sites: Sequence[SitePolicy]) -> str | None:
     target = match["target"] or "/"
     if target.startswith("?"):
         target = f"/{target}"
-    return authority + normal_target(target, policy_for(tuple(sites), authority, target))
+    return authority + normal_target(one_spelling(target), policy_for(tuple(sites), authority, target))

@@ -8,8 +8,12 @@ from dataclasses import dataclass
 
 from httpcache.rules.decisions import Refusal
 
-_AUTHORITY = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]+)(?::(?P<port>\d{0,5}))?")
-_ABSOLUTE = re.compile(r"(?P<scheme>https?)://(?P<authority>[^/?#]*)(?P<target>[^#]*)", re.IGNORECASE)
+_AUTHORITY = re.compile(
+    r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]+)(?::(?P<port>[0-9]{0,5}))?"
+)
+_ABSOLUTE = re.compile(
+    r"(?P<scheme>https?)://(?P<authority>[^/?#]*)(?P<target>[^#]*)", re.IGNORECASE | re.ASCII
+)
 _OWN_PORT = {"http": "80", "https": "443"}
 _VISIBLE = re.compile(r"[^\x00-\x20\x7f#\ud800-\udfff]+")
 """Characters of a target; octets that are no UTF-8, which come as surrogates, are none (RFC 9112 §3.2)."""

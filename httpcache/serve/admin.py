@@ -38,6 +38,7 @@ class Admin:
         self._runner = web.AppRunner(
             app,
             access_log=None,
+            auto_decompress=False,  # a body is signed as it is sent, and nobody's few octets may become many
             max_line_size=32 * 2**10,
             max_field_size=32 * 2**10,
             handle_signals=False,

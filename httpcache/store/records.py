@@ -10,7 +10,7 @@ import xxhash
 
 from httpcache.messages import Fields, Form, PurgeMark, StoredResponse
 
-VERSION = 2
+VERSION = 3
 _HEAD = struct.Struct("<4sHHQQ")
 RECORD_MAGIC, SEGMENT_MAGIC = b"EWre", b"EWse"
 HEAD_SIZE = _HEAD.size

@@ -43,7 +43,7 @@ class Admin:
             await self.keeper.start()
         app = web.Application(client_max_size=2**20)
         api.add_routes(app, self.settings, self.folder, self.keeper)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        self._runner = web.AppRunner(app, access_log=None, auto_decompress=False, shutdown_timeout=1.0)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
         return self

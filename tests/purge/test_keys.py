@@ -123,6 +123,17 @@ def test_keys_are_rotated_by_editing_the_file_and_stay_while_it_is_broken(tmp_pa
     assert file.keys() == ()
 
 
+def test_a_file_to_which_anyone_could_add_a_key_is_refused(tmp_path):
+    path = tmp_path / "f"
+    path.write_text(json.dumps({"keys": [public_key(RFC_8037_KEY).jwk]}))
+    path.chmod(0o666)
+    with pytest.raises(KeyFault, match="can be written by anyone"):
+        read_key_file(path)
+    assert KeyFile(path).keys() == ()
+    path.chmod(0o644)
+    assert len(KeyFile(path).keys()) == 1
+
+
 def test_a_node_makes_its_key_once(tmp_path):
     assert node_key(tmp_path, "n").public == node_key(tmp_path, "n").public
 

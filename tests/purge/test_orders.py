@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from httpcache.purge.orders import Kind, Order, normalised, parse_order
+from httpcache.messages import Fields, RequestHead
+from httpcache.purge.orders import Kind, Order, normal_name, normalised, parse_order
 from httpcache.purge.problems import Problem
+from httpcache.rules.cache_key import cache_key
 from httpcache.settings import SitePolicy
 
 GOOD = [
@@ -66,6 +68,12 @@ NAMES = [
     (Kind.PREFIX, "http://h.example", "h.example/"),
     (Kind.PREFIX, "http://h.example/a?b", "h.example/a?b"),
     (Kind.PREFIX, "http://h.example/ignored?b", "h.example/ignored"),
+    (Kind.URL, "http://h.example/%7eA%2f%c3%a9?x=%5f%C3%A9", "h.example/~A%2F%C3%A9?x=_%C3%A9"),
+    (Kind.URL, "http://h.example/é\u00a0?ü", "h.example/%C3%A9%C2%A0?%C3%BC"),
+    (Kind.PREFIX, "http://h.example/%7e", "h.example/~"),
+    (Kind.PREFIX, "http://h.example/a%7", "h.example/a"),
+    (Kind.PREFIX, "http://h.example/a%", "h.example/a"),
+    (Kind.PREFIX, "http://h.example/a?b=%5F", "h.example/a?b=_"),
     (Kind.HOST, "H.Example", "h.example"),
     (Kind.HOST, "[::1]:81", "[::1]:81"),
     (Kind.TAG, "Case counts", "Case counts"),
@@ -80,3 +88,44 @@ def test_names_are_those_of_stored_responses(kind, target, name):
 
 def test_an_order_this_node_cannot_name_is_for_everything():
     assert normalised(Order(Kind.URL, ("a/b", "::"), True), ()) == Order(Kind.EVERYTHING, (), True)
+
+
+PIECES = [
+    "/",
+    "a",
+    "~",
+    "%",
+    ".",
+    "é",
+    "?",
+    "=",
+    "&",
+    "%7E",
+    "%7e",
+    "%2F",
+    "%2f",
+    "%C3%A9",
+    "%c3%a9",
+    "\u00a0",
+    "%zz",
+]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=12), st.data())
+def test_an_order_covers_a_target_in_whatever_spelling_it_was_asked_for(pieces, data):
+    spellings = {"~": "%7E", "a": "%61", "é": "%c3%a9", ".": "%2e", "%2F": "%2f"}
+    asked = [data.draw(st.sampled_from([piece, spellings.get(piece, piece)])) for piece in pieces]
+    request = RequestHead("GET", "http", "h", "/" + "".join(asked), Fields(()))
+    stored = cache_key(request, SitePolicy()).uri
+    ordered = "http://h/" + "".join(pieces)
+    assert normal_name(Kind.URL, ordered, ()) == stored
+    cut = data.draw(st.integers(min_value=len("http://h/"), max_value=len(ordered)))
+    prefix = normal_name(Kind.PREFIX, ordered[:cut], ())
+    assert prefix is not None and stored.startswith(prefix)
+
+
+@given(st.text(st.characters(exclude_categories=()), max_size=30), st.sampled_from(list(Kind)))
+def test_any_text_is_a_name_or_none(text, kind):
+    name = normal_name(kind, text, ())
+    if kind in (Kind.URL, Kind.PREFIX, Kind.HOST) and name is not None:
+        assert name.isascii()

@@ -44,3 +44,13 @@ async def test_a_token_is_good_for_its_url_alone(listener, admin, key):
 
 async def test_what_the_admin_listener_does_not_have_is_404_in_json(listener):
     assert (await ask("GET", f"{listener.url}/elsewhere"))[1]["error"] == "nothing-there"
+
+
+async def test_a_url_in_the_query_is_no_target(listener, admin, key):
+    url = "http://www.example.com/to?u=http://other.example/"
+    token = signed(key, url_order(url, soft=False))
+    status, receipt = await ask(
+        "PURGE", f"{listener.url}/to?u=http://other.example/", token, Host="www.example.com"
+    )
+    assert status in (200, 202)
+    assert receipt["order"]["targets"] == [url]

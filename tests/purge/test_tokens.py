@@ -110,6 +110,17 @@ def test_a_changed_body_is_refused(key):
     assert verify(order_token(key, BODY, "edgeward", NOW), key, BODY + b" ").error == "body-changed"
 
 
+@pytest.mark.parametrize(
+    "header", [{"crit": ["exp"], "exp": 1}, {"crit": []}, {"crit": None}, {"b64": False}]
+)
+def test_an_extension_that_is_not_known_is_refused(key, header):
+    payload = jwt.decode(token_with(key), options={"verify_signature": False})
+    shown = json.dumps({"alg": "EdDSA", "kid": key.public.kid, **header}).encode()
+    parts = [base64.urlsafe_b64encode(one).rstrip(b"=") for one in (shown, json.dumps(payload).encode())]
+    signature = base64.urlsafe_b64encode(key.key.sign(b".".join(parts))).rstrip(b"=")
+    assert verify(b".".join([*parts, signature]).decode(), key).error == "token-malformed"
+
+
 def test_a_changed_claim_breaks_the_signature(key):
     head, _, signature = token_with(key).split(".")
     claims = base64.urlsafe_b64encode(json.dumps({"aud": "edgeward"}).encode()).rstrip(b"=").decode()
@@ -117,7 +128,12 @@ def test_a_changed_claim_breaks_the_signature(key):
 
 
 @pytest.mark.slow
-@given(st.one_of(st.text(max_size=80), st.from_regex(r"[\w-]+\.[\w-]+\.[\w-]+", fullmatch=True)))
+@given(
+    st.one_of(
+        st.text(st.characters(exclude_categories=()), max_size=80),
+        st.from_regex(r"[\w-]+\.[\w-]+\.[\w-]+", fullmatch=True),
+    )
+)
 def test_what_is_no_token_is_a_problem_and_never_an_exception(token):
     assert verify_order_token(token, b"", "edgeward", lambda _: None, NOW).status == 401
 
@@ -161,6 +177,14 @@ RIGHTS = [
     ("a URL within a prefix", Rights(prefixes=("http://h/a/",)), Order(URL, ("h/a/b",)), None),
     ("a prefix within a prefix", Rights(prefixes=("http://h/a/",)), Order(PREFIX, ("h/a/b",)), None),
     ("a prefix around a prefix", Rights(prefixes=("http://h/a/",)), Order(PREFIX, ("h/a",)), "prefixes: h/a"),
+    ("a host with a port", Rights(hosts=("h",)), Order(HOST, ("h:81",)), None),
+    ("a URL of a port of the host", Rights(hosts=("h",)), Order(URL, ("http://h:81/a",)), None),
+    ("all ports of a host", Rights(hosts=("h:81",)), Order(HOST, ("h",)), "hosts: h"),
+    ("a host of another with a port", Rights(hosts=("h",)), Order(HOST, ("hh:81",)), "hosts: hh:81"),
+    ("a URL in another spelling", Rights(prefixes=("h/%7Ea/",)), Order(URL, ("h/~a/%C3%A9",)), None),
+    ("a prefix that is cut", Rights(prefixes=("h/a%2",)), Order(URL, ("h/a",)), "prefixes: h/a"),
+    ("an order that is cut", Rights(prefixes=("h/a%2F",)), Order(PREFIX, ("h/a%2",)), "prefixes: h/a%2"),
+    ("a way out of a prefix", Rights(prefixes=("h/a/",)), Order(URL, ("h/a",)), "prefixes: h/a"),
     ("a host around a prefix", Rights(prefixes=("http://h/a/",)), Order(HOST, ("h",)), "hosts: h"),
 ]
 
