@@ -84,6 +84,8 @@ class ServeSettings(_Group):
     """Least rate at which a client takes answers and sends request bodies, in bytes a second. 0 is any."""
     rate_window: Annotated[float, Field(gt=0)] = 60.0
     """Seconds of waiting for a client over which its rate is measured."""
+    heads: Size = 16 * 2**20
+    """Request heads that a worker remembers, to answer them from RAM at once, in bytes; 0 turns its fast lane off."""
     idle_timeout: Seconds = 75.0
     """How long a connection without a request is kept, in seconds."""
     drain: Seconds = 30.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import IO
 
 import msgspec
@@ -13,8 +13,7 @@ FLUSH_AFTER = 0.2
 """Longest time a line waits to be written, in seconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(msgspec.Struct, frozen=True, gc=False):
     """One answered request. `time` is Unix seconds, `seconds` how long it took, `bytes` octets of body sent."""
 
     time: float
@@ -60,7 +59,12 @@ class AccessLog:
         """Write what waits."""
         self._timer = None
         lines, self._lines = self._lines, []
-        if self._file is None or not lines:
+        if lines:
+            self.write(lines)
+
+    def write(self, lines: Iterable[Line]) -> None:
+        """Write a batch of lines now."""
+        if self._file is None:
             return
         try:
             self._file.write(b"\n".join(map(self._encode, lines)) + b"\n")

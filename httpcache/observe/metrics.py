@@ -12,11 +12,14 @@ REQUESTS = Counter("edgeward_requests", "Requests answered, by how the answer ca
 RESPONSE_BYTES = Counter(
     "edgeward_response_bytes", "Octets of bodies sent to clients, by how they came about.", ["served"]
 )
+QUICK = 0.0005
+"""The first bucket of LATENCY, in seconds."""
+
 LATENCY = Histogram(
     "edgeward_request_seconds",
     "Seconds from the head of a request to the end of its answer.",
     ["served"],
-    buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+    buckets=(QUICK, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
 )
 FETCHES = Counter(
     "edgeward_next_hop_requests", "Requests sent to the next hop, by what came back.", ["result"]
@@ -60,6 +63,16 @@ GIVEN_BACK = Counter(
     ["store"],
 )
 CONNECTIONS = Gauge("edgeward_connections", "Client connections open.", multiprocess_mode="livesum")
+
+
+def observe_quick(served: str, count: int, seconds: float) -> None:
+    """Count `count` requests in LATENCY at once: each took at most QUICK seconds, all of them `seconds`.
+
+    The library counts one at a time only, which for a hit costs a third of answering it.
+    """
+    child = LATENCY.labels(served)
+    child._buckets[0].inc(count)
+    child._sum.inc(seconds)
 
 
 def exposition(folder: str) -> bytes:

@@ -61,6 +61,8 @@ class Watermarks:
         self._proven = False
         self._good_from = NEVER
         self._newest_hard = 0
+        self.changes = 0
+        """Grows whenever `standing` may say something else than before."""
 
     @property
     def mark(self) -> PurgeMark:
@@ -135,6 +137,7 @@ class Watermarks:
         return self._level(stored) != (0, 0)
 
     def _settle(self) -> None:
+        self.changes += 1
         self._good_from = max(self._mark.n, self._floor) if self._proven else NEVER
 
     def _judge(self, stored: StoredResponse) -> Standing:

@@ -10,7 +10,7 @@ from httpcache.rules.cache_control import parse_request_directives
 from httpcache.rules.cache_status import add_cache_status
 from httpcache.rules.content_coding import choose_form, form_head, has_codings, received_coding, weight
 from httpcache.rules.dates import format_http_date
-from httpcache.rules.decisions import Handling, Refusal, Served
+from httpcache.rules.decisions import Handling, Refusal, Reuse, Served
 from httpcache.rules.fields import EntityTag, parse_entity_tag, parse_entity_tags
 from httpcache.rules.forwarding import Identity, returned_fields
 from httpcache.rules.preconditions import Precondition, decide_precondition
@@ -233,6 +233,12 @@ def failed(
     if error:
         fields = add_proxy_status(fields, context.identity.name, error, words)
     return ResponseHead(refusal.status, add_cache_status(fields, context.identity.name, handling)), body
+
+
+def reused_handling(reuse: Reuse, key: str) -> Handling:
+    """What is said of a request that is answered from the store, without asking."""
+    served = Served.STALE if reuse.ttl < 0 else Served.HIT
+    return Handling(served, hit=True, ttl=reuse.ttl, key=key, detail=reuse.detail)
 
 
 def refused_handling(refusal: Refusal, key: str = "") -> Handling:

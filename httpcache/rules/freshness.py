@@ -56,12 +56,17 @@ def current_age(stored: StoredResponse, now: float) -> float:
     """
     if stored.response_time > now + CLOCK_STEP:
         return GREATEST
+    resident_time = max(0.0, now - stored.response_time)
+    # RFC 9111 §1.2.2: others overflow, we do not.
+    return min(corrected_initial_age(stored) + resident_time, GREATEST)
+
+
+def corrected_initial_age(stored: StoredResponse) -> float:
+    """The age that a stored response had when it came, in seconds (RFC 9111 §4.2.3)."""
     apparent_age = max(0.0, stored.response_time - date_value(stored.fields, stored.response_time))
     response_delay = max(0.0, stored.response_time - stored.request_time)
     corrected_age_value = age_value(stored.fields) + response_delay
-    corrected_initial_age = max(apparent_age, corrected_age_value)
-    resident_time = max(0.0, now - stored.response_time)
-    return min(corrected_initial_age + resident_time, GREATEST)  # RFC 9111 §1.2.2: others overflow, we do not
+    return max(apparent_age, corrected_age_value)
 
 
 def freshness_lifetime(

@@ -31,7 +31,7 @@ class Answering:
 
     def __init__(self, tier: Tier) -> None:
         self._tier = tier
-        self._forms = Forms(tier)
+        self.forms = Forms(tier)
 
     def context(self) -> answers.Context:
         """Who answers, whom, and when."""
@@ -40,8 +40,7 @@ class Answering:
 
     def reuse(self, request: RequestHead, reuse: Reuse, key: CacheKey) -> Answer:
         """Answer with a stored response, without asking."""
-        served = Served.STALE if reuse.ttl < 0 else Served.HIT
-        handling = Handling(served, hit=True, ttl=reuse.ttl, key=key.key, detail=reuse.detail)
+        handling = answers.reused_handling(reuse, key.key)
         return self._from_stored(request, reuse.stored, reuse.age, handling)
 
     def stale(self, question: Question, reuse: Reuse, fwd_status: int | None) -> Answer:
@@ -93,7 +92,7 @@ class Answering:
         )
         if arriving.length:
             whole = replace(form, held=((0, arriving.length),))  # as it will be once everything has come
-            self._forms.answered(request, replace(stored, forms=(whole,)), composed.form, arriving)
+            self.forms.answered(request, replace(stored, forms=(whole,)), composed.form, arriving)
         if composed.length == 0 or request.method == "HEAD":
             return Answer(composed.head, b"", composed.length, handling)
         content = ArrivingContent(arriving, composed)
@@ -103,7 +102,7 @@ class Answering:
         self, request: RequestHead, stored: StoredResponse, age: int | None, handling: Handling
     ) -> Answer:
         composed = answers.compose(request, stored, age, handling, self.context(), _boundary)
-        self._forms.answered(request, stored, composed.form)
+        self.forms.answered(request, stored, composed.form)
         if composed.is_empty or request.method == "HEAD":
             return Answer(composed.head, b"", composed.length, handling)
         store = self._tier.store

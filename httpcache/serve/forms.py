@@ -34,8 +34,17 @@ class Forms:
         coding = coding_to_make(request.fields.get("accept-encoding"), stored, settings)
         if coding:
             self._schedule(stored, coding, 0, arriving)
-        elif given.coding == "br" and not given.edition and self._is_hot(stored, given):
+        else:
+            self.given(stored, given)
+
+    def given(self, stored: StoredResponse, form: Form) -> None:
+        """A client got the form that it likes best: have that made anew when it is hot."""
+        if self.counts(form) and self._is_hot(stored, form):
             self._schedule(stored, "br", 1, None)
+
+    def counts(self, form: Form) -> bool:
+        """Whether it matters how often a form is given."""
+        return self._tier.wiring.codes and form.coding == "br" and not form.edition
 
     def _is_hot(self, stored: StoredResponse, form: Form) -> bool:
         settings = self._tier.settings.coding

@@ -12,7 +12,9 @@ from aiohttp.http_parser import HttpRequestParserPy, RawRequestMessage
 from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import RequestHandler, RequestPayloadError
 
+from httpcache.serve.fast_lane import FastLane
 from httpcache.serve.limits import ConnectionLimits, Watch, end_head
+from httpcache.serve.plain_head import END
 from httpcache.settings import ServeSettings
 
 log = logging.getLogger(__name__)
@@ -48,8 +50,11 @@ class Connection(RequestHandler):
         "_content",
         "_head_size",
         "_head_timeout",
-        "_in_head",
+        "_is_at_boundary",
         "_limits",
+        "is_trusted",
+        "lane",
+        "peer",
         "watch",
     )
 
@@ -67,10 +72,13 @@ class Connection(RequestHandler):
         self._connection_limits = limits
         self._head_size = settings.head_size
         self._head_timeout = settings.head_timeout + 1 if settings.head_timeout else NEVER
-        self._in_head = False
         self._content: StreamReader | None = None
         """The content of the request that came last; once it has ended, what comes is a head."""
         self.watch: Watch | None = None
+        self.lane: FastLane | None = None
+        self._is_at_boundary = True
+        """Whether the parser is between two messages, provided that each of which it told has ended."""
+        self.peer, self.is_trusted = "", False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin, where the limits admit one more connection."""
@@ -79,6 +87,9 @@ class Connection(RequestHandler):
             self._force_close = True
         else:
             super().connection_made(transport)
+            if self.lane is not None:
+                self.peer = self.peername[0] if isinstance(self.peername, tuple) else ""
+                self.is_trusted = self.lane.trusts(self.peer)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """End."""
@@ -91,8 +102,44 @@ class Connection(RequestHandler):
         watch = self.watch
         if watch is None or watch.ends_at:
             return
+        if self.lane is not None and self._is_at_boundary and self._is_idle():
+            left = self.lane.answer(self, data)
+            if len(left) < len(data):
+                # Requests were answered beside the handler, so the connection is not idle.
+                if watch.head_began:
+                    watch.head_ended()
+                self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+                data = left
+                if not data:
+                    return
+        self._take(watch, data)
+
+    def _is_idle(self) -> bool:
+        """Whether all that came before is answered: where a read begins then, a request begins (docs/decisions/0019).
+
+        The handler waits for a request; all messages that the parser told it of have ended; and, as _is_at_boundary
+        has it, the parser has had no octet of another one.
+        """
+        waiter = self._waiter
+        return (
+            waiter is not None
+            and not waiter.done()
+            and not self._messages
+            and not self._paused
+            and not self._buffer_paused
+            and not self._upgraded
+        )
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether what was written waits for its client to read."""
+        return self._paused
+
+    def _take(self, watch: Watch, data: bytes) -> None:
+        """Feed the parser."""
+        had = self._content.total_bytes if self._content is not None else 0
         is_between = self._content is None or self._content.is_eof()
-        if is_between and not self._in_head and self._is_free() and _needs_other_parser(data):
+        if self._is_at_boundary and is_between and self._is_free() and _needs_other_parser(data):
             self._parser = AnyMethodParser(
                 self,
                 self._loop,
@@ -103,19 +150,36 @@ class Connection(RequestHandler):
             )
         before = self._request_count
         super().data_received(data)
-        if self._request_count != before and self._messages:
+        came = self._request_count - before
+        if came and self._messages:
             self._content = self._messages[-1][1]
-            self._in_head = False
             watch.head_ended()
         elif is_between and data:
             self._head_goes_on(watch, len(data))
+        if data:
+            self._is_at_boundary = self._ends_a_message(data, came, had)
+
+    def _ends_a_message(self, data: bytes, came: int, had: int) -> bool:
+        """Whether the parser, given `data`, is between two messages, provided that those it told of have ended.
+
+        No head that is still incomplete can end in an empty line. Else the octets of contents are counted: `came` heads
+        were in this read, and of the content that went on before it `had` octets had come. What cannot be told is no.
+        """
+        content = self._content
+        if data.endswith(END):
+            return True
+        if content is None or not content.is_eof():
+            return False
+        if came == 0:
+            return content.total_bytes - had == len(data)
+        behind = len(data) - data.find(END) - len(END)
+        return came == 1 and self._is_at_boundary and content.total_bytes == behind
 
     def _is_free(self) -> bool:
         """Whether every request that has come has been answered."""
         return self._current_request is None and not self._messages
 
     def _head_goes_on(self, watch: Watch, octets: int) -> None:
-        self._in_head = True
         watch.head_goes_on(octets)
         # So long as this head is timed, idleness is not.
         self._next_keepalive_close_time = watch.head_began + self._head_timeout
@@ -174,10 +238,13 @@ class ConnectionServer(web.Server):
             handler_cancellation=True,
         )
         self.limits = ConnectionLimits(settings)
+        self.lane: FastLane | None = None
         self._settings = settings
 
     def __call__(self) -> Connection:
-        return Connection(self, loop=self._loop, limits=self.limits, settings=self._settings, **self._kwargs)
+        made = Connection(self, loop=self._loop, limits=self.limits, settings=self._settings, **self._kwargs)
+        made.lane = self.lane
+        return made
 
     async def shutdown(self, timeout: float | None = None) -> None:
         """End every connection, and look at none any more."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 from collections.abc import AsyncIterable, Awaitable, Callable
 
 from aiohttp import hdrs, web
@@ -20,6 +19,7 @@ from httpcache.rules.forwarding import without_hop_by_hop
 from httpcache.rules.request_target import Target, read_target
 from httpcache.serve.exchange import Answer, BrokenOff, Closeable, Incoming
 from httpcache.serve.incoming_content import IncomingContent
+from httpcache.serve.peers import Peers
 from httpcache.serve.protocol import ConnectionServer
 from httpcache.serve.telling import Delivery, Telling
 from httpcache.settings import ServeSettings
@@ -81,8 +81,7 @@ class HttpServer:
         self._refusal = refuse
         self._settings = settings
         self._telling = Telling(log, node)
-        self._trusts_all = trusts_all
-        self._trusted = [ipaddress.ip_network(network, strict=False) for network in settings.trusted_proxies]
+        self.peers = Peers(settings.trusted_proxies, trusts_all=trusts_all)
         self.web_server = ConnectionServer(self._handle, settings)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -97,7 +96,9 @@ class HttpServer:
 
     async def _respond(self, request: web.BaseRequest) -> web.StreamResponse:
         began, delivery = clock.monotonic(), Delivery()
-        target, client = self._read(request), self._client(request)
+        target = self._read(request)
+        forwarded_for = request.headers.getall("X-Forwarded-For", [])
+        client = self.peers.client(request.remote or "", forwarded_for[-1] if forwarded_for else None)
         if isinstance(target, Refusal):
             head, answer = RequestHead(request.method, "http", "", request.raw_path), self._refusal(target)
         else:
@@ -107,24 +108,14 @@ class HttpServer:
             version = f"{request.version.major}.{request.version.minor}"
             answer = await self._answer(Incoming(head, client, content, _interim_to(request), version))
         try:
-            return await self._send(request, answer, delivery, close=isinstance(target, Refusal))
+            # The parser drops what it was given behind a request to upgrade: the client must not wait for its answer.
+            close = isinstance(target, Refusal) or request._message.upgrade
+            return await self._send(request, answer, delivery, close=close)
         except asyncio.CancelledError:
             delivery.end = delivery.end or "client-left"
             raise
         finally:
             self._telling.tell(head, client, began, answer.head.status, answer.handling, delivery)
-
-    def _client(self, request: web.BaseRequest) -> str:
-        """The client's address: the peer's, or what a trusted proxy in between says that it was."""
-        peer = request.remote or ""
-        told = request.headers.getall("X-Forwarded-For", [])
-        if self._trusts_all or not told or not self._is_trusted(peer):
-            return peer
-        nearest = told[-1].rpartition(",")[2].strip()
-        try:
-            return str(ipaddress.ip_address(nearest))
-        except ValueError:
-            return peer
 
     def _read(self, request: web.BaseRequest) -> Target | Refusal:
         message = request._message
@@ -139,12 +130,7 @@ class HttpServer:
         length = request.headers.get(hdrs.CONTENT_LENGTH, "0")
         if self._settings.request_body and length.isdigit() and int(length) > self._settings.request_body:
             return Refusal(413, "content-too-large")
-        scheme = "http"
-        if (
-            self._is_trusted(request.remote)
-            and request.headers.get("X-Forwarded-Proto", "").lower() == "https"
-        ):
-            scheme = "https"
+        scheme = self.peers.scheme(request.remote, request.headers.get("X-Forwarded-Proto", ""))
         return read_target(
             request.method,
             message.path,
@@ -152,14 +138,6 @@ class HttpServer:
             scheme,
             is_http_11=request.version >= HttpVersion11,
         )
-
-    def _is_trusted(self, peer: str | None) -> bool:
-        if self._trusts_all:
-            return True
-        if not self._trusted or not peer:
-            return False
-        address = ipaddress.ip_address(peer.partition("%")[0])
-        return any(address in network for network in self._trusted)
 
     async def _send(
         self, request: web.BaseRequest, answer: Answer, delivery: Delivery, *, close: bool

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -41,6 +41,11 @@ class Purges(Protocol):
     @property
     def mark(self) -> PurgeMark:
         """How far the log has been followed."""
+        ...
+
+    @property
+    def changes(self) -> int:
+        """A number that grows whenever `standing` may say something else than before."""
         ...
 
     @property
@@ -103,9 +108,12 @@ class Tier:
     def is_invalidated(self, stored: StoredResponse) -> bool:
         """Whether an unsafe method or a group has invalidated it since its fetch began (RFC 9111 §4.4, RFC 9875)."""
         since = stored.request_time
-        if self.invalidations.is_invalidated(f"uri:{stored.uri}", since):
-            return True
-        origin = stored.uri.partition("/")[0]
-        return any(
-            self.invalidations.is_invalidated(f"group:{origin}:{group}", since) for group in stored.groups
-        )
+        return any(self.invalidations.is_invalidated(name, since) for name in invalidation_names(stored))
+
+
+def invalidation_names(stored: StoredResponse) -> Iterator[str]:
+    """The names under which a stored response may be invalidated."""
+    yield f"uri:{stored.uri}"
+    origin = stored.uri.partition("/")[0]
+    for group in stored.groups:
+        yield f"group:{origin}:{group}"

@@ -66,6 +66,11 @@ class Transactions:
             return self._answering.refusal(Refusal(503, Standing.CUT_OFF.value))
         return await self._look_up(incoming, cache_key(head, policy), policy)
 
+    @property
+    def answering(self) -> Answering:
+        """What makes the answers."""
+        return self._answering
+
     def refuse(self, refusal: Refusal) -> Answer:
         """The answer to what never became a request."""
         return self._answering.refusal(refusal)

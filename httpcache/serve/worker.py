@@ -27,7 +27,9 @@ from httpcache.purge.watermarks import Watermarks
 from httpcache.rules.decisions import Standing
 from httpcache.rules.forwarding import Identity
 from httpcache.serve.coder import Coder
+from httpcache.serve.fast_lane import FastLane
 from httpcache.serve.giving_back import GivingBack
+from httpcache.serve.hit_tally import HitTally
 from httpcache.serve.landing import close_abandoned
 from httpcache.serve.matching import Matching
 from httpcache.serve.server import HttpServer
@@ -86,6 +88,10 @@ class Worker:
             settings.node_name,
             trusts_all=wiring.trusts_peers,
         )
+        self.hits = HitTally(self.log, settings.node_name, self.store.counts)
+        if settings.serve.heads:
+            forms = self.transactions.answering.forms
+            self.http.web_server.lane = FastLane(self.tier, self.http.peers, self.hits, forms)
         self._giving_back = GivingBack(self.tier, evicts=index == 0)
         self.follower.count = Matching(self.tier, reads_disk=index == 0).count
         self._server: asyncio.Server | None = None
@@ -115,6 +121,7 @@ class Worker:
         self.tier.coder.close()
         await self.tier.next_hop.close()
         await self.store.close()
+        self.hits.flush()
         self.log.close()
 
     def report(self) -> WorkerReport:

@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
-import struct
+from collections.abc import Iterable
 from pathlib import Path
 
 from httpcache.store.shared_table import shared_memory, slot_of
 
 SLOTS = 65_536
-_TIME = struct.Struct("<d")
 
 
 class InvalidationMarks:
     """Shared by the workers of a node; survives kill -9. Two names may share a slot: one validation too many, then."""
 
     def __init__(self, path: Path | None) -> None:
-        self._memory = shared_memory(path, SLOTS * _TIME.size)
+        self._times = memoryview(shared_memory(path, SLOTS * 8)).cast("d")
 
     def mark(self, name: str, now: float) -> None:
         """Note that `name` was invalidated at `now`, in Unix seconds; a clock that steps back loses nothing."""
-        at = slot_of(name, SLOTS) * _TIME.size
-        (before,) = _TIME.unpack_from(self._memory, at)
-        _TIME.pack_into(self._memory, at, max(before, now))
+        slot = slot_of(name, SLOTS)
+        self._times[slot] = max(self._times[slot], now)
 
     def is_invalidated(self, name: str, since: float) -> bool:
         """Whether `name` was invalidated at or after `since`, in Unix seconds."""
-        (time,) = _TIME.unpack_from(self._memory, slot_of(name, SLOTS) * _TIME.size)
-        return bool(time and time >= since)
+        return self.is_marked((slot_of(name, SLOTS),), since)
+
+    def slots(self, names: Iterable[str]) -> tuple[int, ...]:
+        """Where the times of names stand: for who asks often, see is_marked."""
+        return tuple(slot_of(name, SLOTS) for name in names)
+
+    def is_marked(self, slots: tuple[int, ...], since: float) -> bool:
+        """Whether one of the names that stand there was invalidated at or after `since`, in Unix seconds."""
+        for slot in slots:
+            time = self._times[slot]
+            if time and time >= since:
+                return True
+        return False

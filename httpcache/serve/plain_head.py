@@ -1,0 +1,60 @@
+"""The heads that the fast lane reads: a part of HTTP/1.1 so plain that every parser reads it the same."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from httpcache.messages import Line
+
+END = b"\r\n\r\n"
+"""What ends a head; it cannot occur within a plain one."""
+
+_PLAIN = re.compile(
+    rb"(GET|HEAD) (/(?!/)[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*|/) HTTP/1\.1\r\n"
+    rb"((?:[A-Za-z0-9!#$%&'*+.^_`|~-]+:[\t -~]*\r\n)+)\r\n"
+)
+"""Request line and field lines in visible ASCII, each ended by CRLF; no folding, no space before a colon."""
+
+NOT_PLAIN = frozenset(
+    (
+        "content-length",
+        "transfer-encoding",
+        "trailer",
+        "expect",
+        "upgrade",
+        "http2-settings",
+        "if-match",
+        "if-unmodified-since",
+    )
+)
+"""Fields that a plain head does not have: a body may follow, the connection change, or the origin alone may judge."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlainHead:
+    """A request line and its field lines; `values` by lower-case name, each of which occurs once."""
+
+    method: str
+    target: str
+    lines: tuple[Line, ...]
+    values: dict[str, str]
+
+
+def read_plain_head(octets: bytes) -> PlainHead | None:
+    """The head that these octets are, first to last; None when they are anything else, or not plain."""
+    match = _PLAIN.fullmatch(octets)
+    if match is None:
+        return None
+    lines: list[Line] = []
+    values: dict[str, str] = {}
+    for line in match[3].decode("ascii")[:-2].split("\r\n"):
+        name, _, value = line.partition(":")
+        value = value.strip(" \t")
+        lines.append((name, value))
+        values[name.lower()] = value
+    if len(values) != len(lines) or "host" not in values or not NOT_PLAIN.isdisjoint(values):
+        return None
+    if values.get("connection", "keep-alive").lower() != "keep-alive":
+        return None
+    return PlainHead(match[1].decode("ascii"), match[2].decode("ascii"), tuple(lines), values)
