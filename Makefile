@@ -24,6 +24,7 @@ campaign: .venv/.dev
 	$(BIN)/python -m tests.campaign --seconds $(or $(SECONDS),60) --seed $(or $(SEED),1)
 
 bench: .venv/.dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,bench]'
 	$(BIN)/python -m bench
 
 .venv/bin/python:

@@ -1,51 +1,60 @@
-"""Runs the benchmarks, prints a table, and writes bench/results/."""
+"""Runs the benchmarks: python -m bench [NAME …]; prints tables, writes JSON and a chart to bench/results/."""
 
 from __future__ import annotations
 
-import json
-import statistics
+import argparse
 import sys
 import tempfile
-import time
-from dataclasses import asdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
-from bench import hot_hits, peers
+from bench import br_text, idle, peers
+from bench.load import Results
+from bench.table import SCENARIOS, chart, show, write
 
 
 def main() -> int:
     """The exit code: 2 when programs are missing."""
     console = Console()
-    if missing := peers.missing_programs():
+    names = [*SCENARIOS, "idle"]
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Edgeward beside NGINX and Varnish.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of: {', '.join(names)} (default: all)")
+    parser.add_argument("--rounds", type=int, default=5, help="turns of each peer (default: 5)")
+    parser.add_argument("--seconds", type=int, default=4, help="length of a turn (default: 4)")
+    asked = parser.parse_args()
+    if unknown := set(asked.names) - set(names):
+        parser.error(f"no such benchmark: {', '.join(sorted(unknown))}; there are {', '.join(names)}")
+    if missing := [*peers.missing_programs(), *br_text.missing_modules()]:
         console.print(f"install these Debian packages first: apt-get install {' '.join(missing)}")
         return 2
-    with tempfile.TemporaryDirectory(prefix="edgeward-bench-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        console.print("hot hits: 2,000 objects of 1 KiB, 64 connections, one core each for server and load")
-        results = hot_hits.run(folder)
-    table = Table("server", "requests/s", "p50 ms", "p99 ms", "errors", "Edgeward ÷ this")
-    for peer, rounds in results.items():
-        table.add_row(
-            peer,
-            f"{statistics.median(one.requests_per_second for one in rounds):,.0f}",
-            f"{statistics.median(one.p50 for one in rounds):.2f}",
-            f"{statistics.median(one.p99 for one in rounds):.2f}",
-            str(sum(one.errors for one in rounds)),
-            f"{hot_hits.median_ratio(results, peer):.2f}",
-        )
-    console.print(table)
-    out = Path(__file__).parent / "results"
-    out.mkdir(exist_ok=True)
-    path = out / f"hot-hits-{time.strftime('%Y%m%d-%H%M%S')}.json"
-    path.write_text(
-        json.dumps({peer: [asdict(one) for one in rounds] for peer, rounds in results.items()}, indent=1)
-    )
-    console.print(f"written to {path}")
+    chosen = asked.names or names
+    found: dict[str, Results] = {}
+    for name in chosen:
+        if name == "idle":
+            continue
+        with _folder() as folder:
+            found[name] = SCENARIOS[name].run(folder, rounds=asked.rounds, seconds=asked.seconds)
+        show(console, SCENARIOS[name], found[name])
+        console.print(f"written to {write(name, found[name])}")
+    if "idle" in chosen:
+        with _folder() as folder:
+            cost = idle.run(folder)
+        for peer, each in cost.items():
+            console.print(f"{peer}: {each:,.0f} bytes for each of {idle.CONNECTIONS:,} idle connections")
+        console.print(f"written to {write('idle', cost)}")
+    if (drawn := chart(found)) is not None:
+        console.print(f"chart: {drawn}")
     return 0
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="edgeward-bench-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench import pairs
 from bench.heads import HEADS
-from bench.hot_hits import Round, wrk
+from bench.load import Round, wrk
 
 LUA = """
 local n = 0

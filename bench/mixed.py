@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench import pairs
 from bench.heads import HEADS
-from bench.hot_hits import Round, wrk
+from bench.load import Round, wrk
 
 OBJECTS, EXPONENT, MEDIAN, SIGMA, LARGEST = 20_000, 0.9, 1.8 * 1024, 1.4, 2**20
 """The objects, Zipf's exponent, and the log-normal sizes in bytes."""

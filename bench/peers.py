@@ -57,6 +57,41 @@ def _path() -> str:
     return os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
 
 
+_SERVERS: dict[int, int] = {}
+"""Process by port of those servers whose cost is measured."""
+
+
+def serves(port: int, running: subprocess.Popen[bytes]) -> None:
+    """Note which process, with its children, serves a port."""
+    _SERVERS[port] = running.pid
+
+
+def _family(pid: int) -> list[int]:
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return []
+    return [pid, *(one for child in children for one in _family(int(child)))]
+
+
+def cpu_seconds(port: int) -> float:
+    """Seconds that the processes which serve a port have spent on a core so far; 0 when nobody noted which."""
+    ticks = 0
+    for pid in _family(_SERVERS[port]) if port in _SERVERS else ():
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def resident(port: int) -> int:
+    """Bytes of memory that the processes which serve a port have to themselves."""
+    octets = 0
+    for pid in _family(_SERVERS[port]):
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        octets += sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Private_"))
+    return octets
+
+
 @contextlib.contextmanager
 def process(
     command: list[str], core: str, url: str, folder: Path, name: str
@@ -117,7 +152,8 @@ def nginx(folder: Path, origin_port: int) -> Iterator[int]:
     own.chmod(0o777)
     (own / "nginx.conf").write_text(NGINX.format(folder=own, port=port, origin=origin_port))
     command = ["nginx", "-p", str(own), "-e", str(own / "error.log"), "-c", str(own / "nginx.conf")]
-    with process(command, SERVER_CORE, f"http://127.0.0.1:{port}/", folder, "nginx-peer"):
+    with process(command, SERVER_CORE, f"http://127.0.0.1:{port}/", folder, "nginx-peer") as running:
+        serves(port, running)
         yield port
 
 
@@ -143,27 +179,26 @@ def varnish(folder: Path, origin_port: int) -> Iterator[int]:
     url = f"http://127.0.0.1:{port}/"
     log = ["varnishncsa", "-n", str(own / "work"), "-w", str(own / "access.log")]
     with (
-        process(command, SERVER_CORE, url, folder, "varnish-peer"),
+        process(command, SERVER_CORE, url, folder, "varnish-peer") as running,
         process(log, SERVER_CORE, url, folder, "ncsa"),
     ):
+        serves(port, running)
         yield port
 
 
 @contextlib.contextmanager
-def edgeward(folder: Path, origin_port: int, workers: int = 1) -> Iterator[int]:
-    """One edge in front of the origin; its port."""
+def edgeward(
+    folder: Path, origin_port: int, workers: int = 1, *, settings: str = "", core: str = SERVER_CORE
+) -> Iterator[int]:
+    """One edge in front of the origin, with more `settings` (TOML) where given; its port."""
     port = free_port()
-    command = [
-        sys.executable,
-        "-m",
-        "edgeward",
-        "edge",
-        "--listen",
-        f"127.0.0.1:{port}",
-        "--workers",
-        str(workers),
-    ]
-    command += ["--origin", f"http://127.0.0.1:{origin_port}", "--data", str(folder / "edge")]
+    folder.mkdir(exist_ok=True)
+    config = folder / "edge.toml"
+    config.write_text(settings)
+    listen, origin = f"127.0.0.1:{port}", f"http://127.0.0.1:{origin_port}"
+    command = [sys.executable, "-P", "-m", "edgeward", "edge", "--config", str(config), "--listen", listen]
+    command += ["--workers", str(workers), "--origin", origin, "--data", str(folder / "edge")]
     command += ["--access-log", str(folder / "edge-access.log")]
-    with process(command, SERVER_CORE, f"http://127.0.0.1:{port + 1000}/readyz", folder, "edge-peer"):
+    with process(command, core, f"http://127.0.0.1:{port + 1000}/readyz", folder, "edge-peer") as running:
+        serves(port, running)
         yield port

@@ -72,7 +72,7 @@ class HitTally:
                 uri=known.uri,
                 status=ready.status,
                 bytes=ready.sent,
-                seconds=round(seconds, 6),
+                seconds=int(seconds * 1e6 + 0.5) / 1e6,  # round() costs as much as all of the rest
                 served="hit",
                 fwd="",
                 detail=ready.detail,
