@@ -59,6 +59,10 @@ class FetchSettings(_Group):
     """How long a key whose response could not be stored is remembered as not collapsible, in seconds."""
     held_in_ram: Size = 8 * 2**20
     """Bytes of one arriving body held in RAM; what is beyond goes to disk as it comes."""
+    finish_abandoned: float = Field(default=0.5, ge=0, le=1)
+    """Share of a body that must have come for its fetch to be finished when nobody reads it any more; 0 is always."""
+    whole_up_to: Size = 8 * 2**20
+    """Largest body without a strong ETag that a range fetches whole, in bytes: nothing tells if its pieces fit."""
 
 
 class ServeSettings(_Group):

@@ -46,6 +46,7 @@ class ArrivingBody:
         self._dropped_below = 0
         self._readers: dict[int, int] = {}
         self._moved = asyncio.Event()
+        self._was_left = False
 
     @property
     def ended(self) -> bool:
@@ -56,6 +57,11 @@ class ArrivingBody:
     def may_be_joined(self) -> bool:
         """Whether a reader that starts at octet 0 would get everything."""
         return self.error is None and self._dropped_below == 0
+
+    @property
+    def is_abandoned(self) -> bool:
+        """Whether nobody reads it any more, and the last one left before the end of what it wanted."""
+        return self._was_left and not self._readers
 
     @property
     def spilled(self) -> bool:
@@ -133,8 +139,13 @@ class ArrivingBody:
 
     def leave(self, reader: Reader) -> None:
         """Note that `reader` has gone."""
-        self._readers.pop(id(reader), None)
+        if self._readers.pop(id(reader), None) is not None:
+            self._was_left = not reader.has_all
         self._drop_what_all_have_read()
+
+    def abandon(self) -> None:
+        """Note that who asked for it has gone before reading any of it."""
+        self._was_left = True
 
     async def _slice(self, position: int, end: int) -> bytes:
         index, offset = divmod(position, self._size)
@@ -204,6 +215,12 @@ class Reader:
         self.position += len(data)
         self._body.place(self)
         return data
+
+    @property
+    def has_all(self) -> bool:
+        """Whether it has read all that it wanted."""
+        end = self._body.length if self._end is None else self._end
+        return end is not None and self.position >= end
 
     async def aclose(self) -> None:
         """Leave; octets that were held for this reader only may go."""

@@ -70,6 +70,17 @@ class Collapser(Generic[Landing]):
         """Requests that wait for the head of another's fetch now."""
         return sum(flight.waiting for flight in self._in_flight.values())
 
+    def landing(self, key: Hashable) -> Landing | None:
+        """What the fetch under way for `key` has brought; None without one, and while its head is awaited."""
+        flight = self._in_flight.get(key)
+        if flight is None or not flight.landed.done() or flight.landed.exception() is not None:
+            return None
+        return flight.landed.result()[1]
+
+    def is_under_way(self, key: Hashable) -> bool:
+        """Whether there is a fetch of `key` that can be joined."""
+        return key in self._in_flight
+
     async def join(
         self, key: Hashable, fetch: Callable[[Flight[Landing]], Awaitable[tuple[Outcome, Landing]]]
     ) -> Joined[Landing]:
@@ -83,7 +94,7 @@ class Collapser(Generic[Landing]):
             try:
                 outcome, landing = await asyncio.shield(flight.landed)
             except asyncio.CancelledError:
-                flight.landed.add_done_callback(self._abandon)
+                flight.landed.add_done_callback(lambda landed: self._abandon(flight, landed))
                 raise
             return Joined(outcome, landing, True, flight)
         flight.waiting += 1
@@ -115,12 +126,12 @@ class Collapser(Generic[Landing]):
             self.close(key, flight)
         flight.landed.set_result(result)
 
-    def _abandon(self, landed: asyncio.Future[tuple[Outcome, Landing]]) -> None:
-        """What landed after its leader left and is not shared has nobody to close it."""
+    def _abandon(self, flight: Flight[Landing], landed: asyncio.Future[tuple[Outcome, Landing]]) -> None:
+        """Tell what landed after its leader left that nobody is there for it: no one shares it, or no one waits."""
         if landed.cancelled() or landed.exception() is not None or self._abandoned is None:
             return
         outcome, landing = landed.result()
-        if outcome is Outcome.NOT_STORABLE:
+        if outcome is Outcome.NOT_STORABLE or not flight.waiting:
             task = asyncio.ensure_future(self._abandoned(landing))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)

@@ -65,6 +65,9 @@ NOT_STORED = {
     NotStoredReason.PARTIAL: "It was not stored: it is a part that cannot be put to what is stored.",
     NotStoredReason.BYPASS: "It was not stored: the settings say to leave the store out here.",
     NotStoredReason.TOO_LARGE: "It was not stored: it is larger than the settings allow (store.largest).",
+    NotStoredReason.NO_STRONG_VALIDATOR: (
+        "It was not stored: only a range was asked for, and without a strong ETag ranges cannot be put together."
+    ),
     NotStoredReason.INCOMPLETE: "It was not stored: it did not come whole.",
     NotStoredReason.TOO_MANY_VARIANTS: "It was not stored: the settings allow no more variants of this URL.",
 }

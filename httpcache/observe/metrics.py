@@ -25,6 +25,7 @@ FETCHES = Counter(
     "edgeward_next_hop_requests", "Requests sent to the next hop, by what came back.", ["result"]
 )
 FETCHED_BYTES = Counter("edgeward_next_hop_bytes", "Octets of bodies received from the next hop.")
+ABANDONED = Counter("edgeward_abandoned", "Fetches given up as nobody was left to read what they brought.")
 COLLAPSED = Counter(
     "edgeward_collapsed", "Requests that waited for another's fetch, by how that ended.", ["outcome"]
 )

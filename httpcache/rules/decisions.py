@@ -105,6 +105,7 @@ class NotStoredReason(StrEnum):
     TOO_LARGE = "too-large"
     INCOMPLETE = "incomplete"
     TOO_MANY_VARIANTS = "too-many-variants"
+    NO_STRONG_VALIDATOR = "no-strong-validator"
 
 
 @dataclass(frozen=True, slots=True)

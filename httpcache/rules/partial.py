@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from httpcache.messages import Form, RequestHead, Span, StoredResponse
 from httpcache.rules.ranges import Ranges, decide_range
@@ -11,6 +12,18 @@ from httpcache.rules.ranges import Ranges, decide_range
 def is_partial(stored: StoredResponse) -> bool:
     """Whether only a part of the content is held. One that is still arriving holds no span yet, and is none."""
     return bool(stored.forms and stored.forms[0].held and not stored.forms[0].is_complete)
+
+
+def as_whole(stored: StoredResponse) -> StoredResponse:
+    """`stored` as it will be once every octet is held; for judging whether it may answer, octets aside."""
+    form = stored.forms[0]
+    held = ((0, form.length),) if form.length else ()
+    return replace(stored, forms=(replace(form, held=held), *stored.forms[1:]))
+
+
+def held_up_to(form: Form, at: int) -> int:
+    """Where the run of held octets that begins at `at` ends; `at` itself where that octet is not held."""
+    return next((end for first, end in form.held if first <= at < end), at)
 
 
 def answers_from_part(request: RequestHead, stored: StoredResponse, now: float) -> bool:
@@ -25,7 +38,7 @@ def covers(held: Sequence[Span], span: Span) -> bool:
     return any(first <= span[0] and span[1] <= end for first, end in held)
 
 
-def merged(spans: Sequence[Span]) -> tuple[Span, ...]:
+def merged(spans: Iterable[Span]) -> tuple[Span, ...]:
     """Spans sorted, with those that overlap or touch as one."""
     whole: list[Span] = []
     for first, end in sorted(spans):

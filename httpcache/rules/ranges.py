@@ -61,6 +61,19 @@ def decide_range(request: RequestHead, head: ResponseHead, length: int | None, n
     return Ranges(merged)
 
 
+def asked_spans(request: RequestHead) -> tuple[int | None, ...]:
+    """The first position of each range that is asked for, None where the end is what counts; empty without a valid one.
+
+    What can be told of a Range field before the length is known.
+    """
+    value = request.fields.get("range")
+    match = _BYTES.fullmatch(value.strip(" \t")) if value else None
+    if match is None or _spans(match[1], _FARTHEST) is None:
+        return ()
+    specs = [one for part in match[1].split(",") if (one := part.strip(" \t"))]
+    return tuple(_position(one.split("-")[0]) if one[0] != "-" else None for one in specs)
+
+
 def _spans(text: str, length: int) -> list[Span] | None:
     """The satisfiable spans, cut to the length; None when a range is not valid or there are too many."""
     specs = [one for part in text.split(",") if (one := part.strip(" \t"))]

@@ -12,13 +12,18 @@ from httpcache.rules import answers
 from httpcache.rules.cache_key import CacheKey
 from httpcache.rules.decisions import Handling, Refusal, Reuse, Served
 from httpcache.rules.freshness import current_age, time_to_live
+from httpcache.rules.partial import merged
 from httpcache.serve.bodies import ArrivingContent, StoredContent
 from httpcache.serve.exchange import Answer
 from httpcache.serve.forms import Forms
-from httpcache.serve.landing import Stored
+from httpcache.serve.landing import Piece, Stored
+from httpcache.serve.pieced import PiecedContent, Pieces
 from httpcache.serve.question import Question
 from httpcache.serve.tier import Tier
 from httpcache.serve.transcoding import TranscodedContent
+
+Content = StoredContent | ArrivingContent | PiecedContent
+"""Octets of a form as they stand, or come."""
 
 
 def _boundary() -> str:
@@ -57,26 +62,49 @@ class Answering:
 
     def landed(self, question: Question, landed: Stored, *, led: bool) -> Answer:
         """Answer with what a fetch has brought, to the request that led it or to one that waited."""
-        now = self._tier.now()
-        stored, freshened = landed.stored, landed.arriving is None
-        served = Served.REVALIDATED if freshened else Served.MISS if led else Served.COLLAPSED
-        handling = Handling(
-            served,
-            fwd=question.decision.reason,
-            fwd_status=landed.fwd_status,
-            stored=not freshened,
-            collapsed=not led,
-            ttl=int(time_to_live(stored, now, question.policy)),
-            key=question.key.key,
-            detail=question.decision.detail,
-        )
-        age = int(current_age(stored, now))
-        told = age if age > 0 or not led or freshened or "age" in stored.fields else None
-        if led and landed.unshared:
-            stored = replace(stored, fields=stored.fields.adding(*landed.unshared))
+        freshened = landed.arriving is None
+        handling = self._brought(question, landed, led=led)
+        if freshened:
+            handling = replace(handling, served=Served.REVALIDATED, stored=False)
+        stored, told = self._told(landed, led=led, is_proven=freshened)
         if landed.arriving is None:
             return self._from_stored(question.head, stored, told, handling)
         return self._arriving(question.head, stored, landed.arriving, told, handling)
+
+    def pieced(self, question: Question, landed: Piece, pieces: Pieces, *, led: bool) -> Answer:
+        """Answer with a representation that is held in part, beginning with a piece that is arriving."""
+        handling = self._brought(question, landed, led=led)
+        stored, told = self._told(landed, led=led, is_proven=not landed.is_new)
+        form = replace(stored.forms[0], held=merged((*stored.forms[0].held, landed.span)))
+        stored = replace(stored, forms=(form, *stored.forms[1:]))
+        composed = answers.compose(question.head, stored, told, handling, self.context(), _boundary)
+        if composed.is_empty or question.head.method == "HEAD":
+            return Answer(composed.head, b"", composed.length, handling)
+        octets = composed if composed.form.body_id else answers.whole_of(form, composed.head)
+        content = PiecedContent(pieces, question, landed, octets)
+        return Answer(composed.head, self._readable(stored, composed, content), composed.length, handling)
+
+    def _brought(self, question: Question, landed: Stored | Piece, *, led: bool) -> Handling:
+        return Handling(
+            Served.MISS if led else Served.COLLAPSED,
+            fwd=question.decision.reason,
+            fwd_status=landed.fwd_status,
+            stored=True,
+            collapsed=not led,
+            ttl=int(time_to_live(landed.stored, self._tier.now(), question.policy)),
+            key=question.key.key,
+            detail=question.decision.detail,
+        )
+
+    def _told(
+        self, landed: Stored | Piece, *, led: bool, is_proven: bool
+    ) -> tuple[StoredResponse, int | None]:
+        """What landed as this client is told of it, and its age: none where it has just come without one."""
+        stored, age = landed.stored, int(current_age(landed.stored, self._tier.now()))
+        told = age if age > 0 or not led or is_proven or "age" in stored.fields else None
+        if led and landed.unshared:
+            stored = replace(stored, fields=stored.fields.adding(*landed.unshared))
+        return stored, told
 
     def _arriving(
         self,
@@ -117,8 +145,8 @@ class Answering:
         return Answer(composed.head, body, composed.length, handling)
 
     def _readable(
-        self, stored: StoredResponse, composed: answers.Composed, content: StoredContent | ArrivingContent
-    ) -> StoredContent | ArrivingContent | TranscodedContent:
+        self, stored: StoredResponse, composed: answers.Composed, content: Content
+    ) -> Content | TranscodedContent:
         """Content, coded or decoded as it is sent where the client gets a form that is not stored."""
         if composed.form.body_id:
             return content

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import math
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from httpcache import clock
-from httpcache.fetch.arriving import ArrivingBody
 from httpcache.fetch.collapse import Flight, Outcome
 from httpcache.fetch.failures import NextHopError
 from httpcache.fetch.next_hop import Reply
@@ -26,16 +23,18 @@ from httpcache.rules.decisions import (
     Store,
     UseFull,
     Validate,
+    ValidationOutcome,
 )
 from httpcache.rules.forwarding import for_storing, forwarded_request
+from httpcache.rules.pieces import piece_fields
 from httpcache.rules.storing import decide_storing, purge_tags
 from httpcache.rules.validation import conditions, decide_validation
 from httpcache.serve.exchange import Incoming
+from httpcache.serve.keeping import Came, FlightOf, Keeping, to_store
 from httpcache.serve.landing import Failed, Landed, Passed, Stored
+from httpcache.serve.piecing import Piecing
 from httpcache.serve.question import Question
 from httpcache.serve.tier import Tier
-
-log = logging.getLogger(__name__)
 
 When = tuple[PurgeMark, float, float]
 """How far the purge log had been followed when a question was sent; the times of request and response."""
@@ -49,45 +48,78 @@ class Asking:
 
     def __init__(self, tier: Tier) -> None:
         self._tier = tier
-        self._pumps: set[asyncio.Task[None]] = set()
+        self._keeping = Keeping(tier)
+        self._piecing = Piecing(tier)
 
     async def lead(
         self, question: Question, flight_key: object, flight: Flight[Landed]
     ) -> tuple[Outcome, Landed]:
         """One fetch, up to the head of its response; a body that is stored goes on arriving after that."""
         try:
-            reply, when = await self.current(
-                question, lambda mark: self._send(question, mark, self._validate(question))
-            )
+            came = await self._ask(question, validating=True)
             validate = self._validate(question)
             if validate is not None:
-                standing = question.selected.standing if question.selected else Standing.GOOD
-                outcome = decide_validation(
-                    question.head,
-                    validate.stored,
-                    reply.head,
-                    when[1],
-                    when[2],
-                    question.policy,
-                    standing,
-                )
-                match outcome:
-                    case Freshened():
-                        await reply.close()
-                        return Outcome.SHARED, self._freshened(outcome, when[0], flight_key, flight)
+                match self._judge(question, validate, came):
+                    case Freshened() as freshened:
+                        await came.reply.close()
+                        return Outcome.SHARED, self._freshened(freshened, came.mark, flight_key, flight)
                     case ServeStale():
-                        await reply.close()
-                        return Outcome.FAILED, Failed(None, reply.head)
+                        await came.reply.close()
+                        return Outcome.FAILED, Failed(None, came.reply.head)
                     case AskAgain():
-                        await reply.close()
-                        reply, when = await self.current(
-                            question, lambda mark: self._send(question, mark, None)
-                        )
+                        await came.reply.close()
+                        came = await self._ask(question)
                     case UseFull() | PassFailure():
                         pass
+            if question.piece is not None:
+                return await self._land_piece(question, came, (flight_key, flight))
         except NextHopError as error:
             return Outcome.FAILED, Failed(error)
-        return self._land(question, reply, when, flight_key, flight)
+        return self._land(question, came, (flight_key, flight))
+
+    def _judge(self, question: Question, validate: Validate, came: Came) -> ValidationOutcome:
+        standing = question.selected.standing if question.selected else Standing.GOOD
+        return decide_validation(
+            question.head,
+            validate.stored,
+            came.reply.head,
+            came.request_time,
+            came.response_time,
+            question.policy,
+            standing,
+        )
+
+    async def _land_piece(self, question: Question, came: Came, flight: FlightOf) -> tuple[Outcome, Landed]:
+        """What came for a piece: it, or all of a representation that has changed, or that is sent whole always."""
+        assert question.piece is not None
+        is_long = came.reply.length is None or came.reply.length > self._tier.settings.store.segment
+        if came.reply.head.status == 200 and question.partial is not None and is_long:
+            # It has changed (RFC 9110 §13.1.5). Of the new one, a piece is enough, too.
+            await came.reply.close()
+            question = replace(question, partial=None)
+            came = await self._ask(question)
+        if came.reply.head.status == 206:
+            landed = await self._piecing.land(question, came, flight)
+            if landed is not None:
+                return landed
+            question = replace(question, piece=None, partial=None)
+            came = await self._ask(question)
+        return self._land(question, came, flight)
+
+    async def _ask(self, question: Question, *, validating: bool = False) -> Came:
+        """Ask for the whole, or for one piece; on conditions where something is validated. Raises NextHopError."""
+
+        async def send(mark: PurgeMark) -> Reply:
+            validate = self._validate(question) if validating else None
+            head = for_storing(question.head)
+            if question.piece is not None:
+                lines = piece_fields(question.piece, None if validate else question.partial)
+                head = replace(head, fields=head.fields.adding(*lines))
+            asked = replace(question.incoming, head=head, content=None)
+            return await self.send(asked, question.key.key, mark, validate)
+
+        reply, (mark, request_time, response_time) = await self.current(question, send)
+        return Came(reply, mark, request_time, response_time)
 
     async def current(
         self, question: Question, send: Callable[[PurgeMark], Awaitable[Reply]]
@@ -123,10 +155,6 @@ class Asking:
         if validate is None or any(standing(one) is Standing.GONE for one in validate.stored):
             return None
         return validate
-
-    async def _send(self, question: Question, mark: PurgeMark, validate: Validate | None) -> Reply:
-        whole = replace(question.incoming, head=for_storing(question.head), content=None)
-        return await self.send(whole, question.key.key, mark, validate)
 
     async def send(
         self, incoming: Incoming, key: str, mark: PurgeMark, validate: Validate | None = None
@@ -175,19 +203,12 @@ class Asking:
         It counts as fetched the moment after the POST has invalidated what was stored for the target.
         """
         now = math.nextafter(self._tier.now(), math.inf)
-        _, landed = self._land(question, reply, (mark, now, now), None, Flight())
+        _, landed = self._land(question, Came(reply, mark, now, now), (None, Flight()))
         return landed if isinstance(landed, Stored) else None
 
-    def _land(
-        self,
-        question: Question,
-        reply: Reply,
-        when: When,
-        flight_key: object,
-        flight: Flight[Landed],
-    ) -> tuple[Outcome, Landed]:
-        tier, (mark, request_time, response_time) = self._tier, when
-        decision = decide_storing(question.head, reply.head, response_time, question.policy)
+    def _land(self, question: Question, came: Came, flight: FlightOf) -> tuple[Outcome, Landed]:
+        tier, reply = self._tier, came.reply
+        decision = decide_storing(question.head, reply.head, came.response_time, question.policy)
         limit = tier.settings.store.largest
         if tier.store.disk is None:
             limit = min(limit, tier.store.ram.largest)
@@ -197,87 +218,17 @@ class Asking:
             passed = Passed(reply, decision.reason)
             if question.validate is not None and passed.is_of_response and reply.head.status < 500:
                 # What was asked about has been superseded: nothing may give it as if it were only stale.
-                tier.invalidations.mark(f"uri:{question.key.uri}", request_time)
+                tier.invalidations.mark(f"uri:{question.key.uri}", came.request_time)
             return Outcome.NOT_STORABLE, passed
-        body_id = tier.store.new_body_id(question.key.key)
-        stored = StoredResponse(
-            key=question.key.key,
-            uri=question.key.uri,
-            status=reply.head.status,
-            reason=reply.head.reason,
-            fields=decision.fields,
-            request_time=request_time,
-            response_time=response_time,
-            selecting=decision.selecting,
-            tags=decision.tags,
-            groups=decision.groups,
-            mark=mark,
-            forms=(Form("", body_id, reply.length),),
-        )
-        arriving = ArrivingBody(
-            body_id,
-            reply.length,
-            tier.store.segments,
-            size=tier.settings.store.segment,
-            held=tier.settings.fetch.held_in_ram,
-        )
-        task = asyncio.get_running_loop().create_task(self._pump(reply, stored, arriving, flight_key, flight))
-        self._pumps.add(task)
-        task.add_done_callback(self._pumps.discard)
+        form = Form("", tier.store.new_body_id(question.key.key), reply.length)
+        stored = to_store(question, came, decision, reply.head.status, form)
+        arriving = self._keeping.begin(reply, stored, flight)
         return Outcome.SHARED, Stored(stored, arriving, reply.head.status, decision.unshared)
-
-    async def _pump(
-        self,
-        reply: Reply,
-        stored: StoredResponse,
-        arriving: ArrivingBody,
-        flight_key: object,
-        flight: Flight[Landed],
-    ) -> None:
-        """Move the body from the next hop to those who read it, then into the store if it came whole."""
-        tier = self._tier
-        try:
-            async for data in reply.chunks():
-                metrics.FETCHED_BYTES.inc(len(data))
-                await arriving.write(data)
-                if arriving.kept and arriving.received > tier.settings.store.largest:
-                    arriving.stop_keeping()
-                    tier.collapser.close(flight_key, flight)
-            await self._keep(stored, arriving)
-            arriving.finish()
-        except NextHopError as error:
-            arriving.fail(error)
-            tier.store.segments.discard(arriving.body_id)
-        except Exception:
-            log.exception("storing %s failed", stored.uri)
-            arriving.fail(NextHopError("proxy_internal_error", 502, "storing failed"))
-            tier.store.segments.discard(arriving.body_id)
-            raise
-        finally:
-            tier.collapser.close(flight_key, flight)
-            await reply.close()
-
-    async def _keep(self, stored: StoredResponse, arriving: ArrivingBody) -> None:
-        """Hand a whole body to the store. A store that cannot take it costs a later hit, nothing now."""
-        if not arriving.kept:
-            self._tier.store.segments.discard(arriving.body_id)
-            return
-        length = arriving.received
-        whole = None
-        if arriving.spilled:
-            if not await arriving.flush():
-                self._tier.store.segments.discard(arriving.body_id)
-                return
-        else:
-            whole = arriving.contents()
-        held = ((0, length),) if length else ()
-        complete = replace(stored, forms=(Form("", arriving.body_id, length, held),))
-        self._tier.store.keep(complete, {} if whole is None else {arriving.body_id: whole})
 
     async def drain(self) -> None:
         """Wait for the bodies that are still arriving."""
-        if self._pumps:
-            await asyncio.wait(self._pumps)
+        await self._piecing.drain()
+        await self._keeping.drain()
 
     def keep_apart(self, key: str) -> None:
         """Remember that requests for `key` gain nothing by waiting for each other (hit-for-miss)."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from httpcache.messages import PurgeMark, RequestHead, StoredResponse
+from httpcache.messages import PurgeMark, RequestHead, Span, StoredResponse
 from httpcache.rules.cache_key import CacheKey
 from httpcache.rules.decisions import Candidate, Forward, Standing, Validate
 from httpcache.rules.vary import Selecting, select, selecting_fields
 from httpcache.serve.exchange import Incoming
 from httpcache.settings import SitePolicy
+
+FlightKey = tuple[object, PurgeMark | None] | tuple[str, bool, PurgeMark | None, Selecting, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,10 @@ class Question:
     """How far the tier that asks has followed the purge log, where this one is behind."""
     since: float = 0.0
     """When the request came, in Unix seconds."""
+    piece: Span | None = None
+    """The aligned segment to ask for; None asks for the whole."""
+    partial: StoredResponse | None = None
+    """The representation that the piece is to be added to, where one is held in part."""
 
     @property
     def head(self) -> RequestHead:
@@ -49,15 +55,22 @@ class Question:
         chosen = select(self.candidates, self.head)
         return tuple(one.stored for one in chosen if one.standing is Standing.GOOD)
 
-    def flight_key(self, names: frozenset[str]) -> tuple[str, bool, PurgeMark | None, Selecting]:
+    def flight_key(self, names: frozenset[str]) -> FlightKey:
         """Which requests may share the answer: those for one key that agree in what Vary is known to name.
 
-        What was asked for before an order that only the asking tier knows of is no answer to that tier.
+        Those for one piece of what is held share that; the first piece of what is not known yet tells its length and
+        tag to all who ask for ranges of it, whichever. What was asked for before an order that only the asking tier
+        knows of is no answer to that tier.
         """
+        piece = (self.partial.forms[0].body_id, self.piece) if self.piece and self.partial else None
+        if piece is not None and self.validate is None:
+            return piece, self.peer
         known = names.union(name for one in self.candidates for name, _ in one.stored.selecting)
+        selecting = selecting_fields(self.head.fields, sorted(known))
         return (
             self.key.key,
             self.validate is not None,
             self.peer,
-            selecting_fields(self.head.fields, sorted(known)),
+            selecting,
+            piece or (self.piece is not None),
         )

@@ -13,7 +13,8 @@ from httpcache.rules.cache_key import CacheKey
 from httpcache.rules.decisions import Candidate, ForwardReason, Validate
 from httpcache.serve.asking import Asking
 from httpcache.serve.exchange import Incoming
-from httpcache.serve.landing import Passed, Stored
+from httpcache.serve.landing import Passed, Piece, Stored
+from httpcache.serve.pieced import Pieces
 from httpcache.serve.question import Question
 from httpcache.serve.tier import Tier
 from httpcache.settings import SitePolicy
@@ -25,8 +26,9 @@ MOST = 1024
 class Refreshing:
     """Validates after the answer, once per cache key at a time."""
 
-    def __init__(self, tier: Tier, asking: Asking) -> None:
+    def __init__(self, tier: Tier, asking: Asking, pieces: Pieces) -> None:
         self._tier = tier
+        self._pieces = pieces
         self._asking = asking
         self._under_way: dict[str, asyncio.Task[None]] = {}
 
@@ -36,6 +38,7 @@ class Refreshing:
             return
         validate = Validate((stored,), ForwardReason.STALE)
         question = Question(replace(incoming, interim=None), key, policy, validate, (Candidate(stored),))
+        question = self._pieces.prepared(question)
         task = asyncio.get_running_loop().create_task(self._run(question))
         self._under_way[key.key] = task
         task.add_done_callback(lambda _: self._under_way.pop(key.key, None))
@@ -48,7 +51,7 @@ class Refreshing:
         match joined.landing:
             case Passed(reply) if joined.led:
                 await reply.close()
-            case Stored(arriving=ArrivingBody() as arriving):
+            case Stored(arriving=ArrivingBody() as arriving) | Piece(arriving=arriving):
                 # Until its end, so that the key counts as being refreshed.
                 reader = arriving.read()
                 with contextlib.suppress(NextHopError):

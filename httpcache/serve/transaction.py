@@ -23,6 +23,8 @@ from httpcache.rules.decisions import (
     Validate,
 )
 from httpcache.rules.forwarding import is_loop
+from httpcache.rules.partial import as_whole
+from httpcache.rules.pieces import asks_for_itself
 from httpcache.rules.preconditions import is_for_origin
 from httpcache.rules.reuse import decide_reuse
 from httpcache.rules.validation import decide_failure
@@ -30,8 +32,9 @@ from httpcache.serve.answering import Answering
 from httpcache.serve.asking import Asking
 from httpcache.serve.bodies import StoredContent
 from httpcache.serve.exchange import Answer, Incoming
-from httpcache.serve.landing import Failed, Landed, Passed, Stored
+from httpcache.serve.landing import Failed, Landed, Passed, Piece, Stored, Unfit
 from httpcache.serve.passing import Passing
+from httpcache.serve.pieced import Pieces
 from httpcache.serve.question import Question
 from httpcache.serve.refreshing import Refreshing
 from httpcache.serve.tier import Tier
@@ -49,8 +52,9 @@ class Transactions:
         self._tier = tier
         self._asking = Asking(tier)
         self._answering = Answering(tier)
+        self._pieces = Pieces(tier, self._asking)
         self._passing = Passing(tier, self._asking, self._answering)
-        self._refreshing = Refreshing(tier, self._asking)
+        self._refreshing = Refreshing(tier, self._asking, self._pieces)
 
     async def answer(self, incoming: Incoming) -> Answer:
         """The answer to one request. Never raises for what a client, a next hop or a store may do."""
@@ -100,8 +104,9 @@ class Transactions:
                     question = Question(incoming, key, policy, decision, tuple(candidates), peer, since)
                     if head.method == "HEAD":
                         return await self._passing.forward_head(question)
-                    if is_for_origin(head):
+                    if is_for_origin(head) or (question.validate is None and asks_for_itself(head)):
                         return await self._passing.forward_alone(question, "")
+                    question = self._pieces.prepared(question)
                     if attempt == ATTEMPTS - 1 or self._tier.collapser.is_apart(key.key, clock.monotonic()):
                         return await self._passing.forward_alone(question)
                     came = await self._ask(question, names)
@@ -163,7 +168,7 @@ class Transactions:
         if not joined.led:
             metrics.COLLAPSED.labels(joined.outcome).inc()
         match joined.landing:
-            case Stored() as landed:
+            case Stored() | Piece() as landed:
                 return self._landed(question, landed, flight_key, joined)
             case Passed() as landed:
                 if joined.led and landed.is_of_response:
@@ -172,6 +177,9 @@ class Transactions:
                     return self._passing.pass_on(question, landed)
                 if not landed.is_of_response:
                     return frozenset()  # the leader's own wish: those who waited wait for another
+            case Unfit(detail):
+                self._asking.keep_apart(question.key.key)
+                return await self._passing.forward_alone(question, detail)
             case Failed() as landed:
                 return self._failed(question, landed)
             case None:
@@ -181,7 +189,7 @@ class Transactions:
         return await self._passing.forward_alone(question)
 
     def _landed(
-        self, question: Question, landed: Stored, flight_key: object, joined: Joined[Landed]
+        self, question: Question, landed: Stored | Piece, flight_key: object, joined: Joined[Landed]
     ) -> Answer | frozenset[str]:
         """Answer with what landed, if it may answer this request too (RFC 9111 §4, collapsed requests)."""
         tier, varies = self._tier, frozenset(name for name, _ in landed.stored.selecting)
@@ -193,9 +201,10 @@ class Transactions:
             return varies
         if not joined.led:
             if candidate.standing is Standing.CUT_OFF:
-                candidate = Candidate(
-                    landed.stored
-                )  # it comes from the next hop just now: that is as good as validated
+                # It comes from the next hop just now: that is as good as validated.
+                candidate = Candidate(landed.stored)
+            if isinstance(landed, Piece):
+                candidate = replace(candidate, stored=as_whole(landed.stored))  # what lacks can be fetched
             decision = decide_reuse(question.head, [candidate], tier.now(), question.policy)
             if isinstance(decision, Forward) and decision.reason is ForwardReason.VARY_MISS:
                 return varies  # another variant: those who want this one wait for each other from now on
@@ -207,6 +216,8 @@ class Transactions:
                 return varies
             if landed.arriving is not None and not landed.arriving.may_be_joined:
                 return varies
+        if isinstance(landed, Piece):
+            return self._answering.pieced(question, landed, self._pieces, led=joined.led)
         return self._answering.landed(question, landed, led=joined.led)
 
     def _failed(self, question: Question, landed: Failed) -> Answer | frozenset[str]:

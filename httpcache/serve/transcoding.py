@@ -11,6 +11,7 @@ from httpcache.rules.content_coding import received_coding
 from httpcache.serve.bodies import ArrivingContent, StoredContent
 from httpcache.serve.codecs import Decoder, Encoder, Undecodable
 from httpcache.serve.exchange import BrokenOff
+from httpcache.serve.pieced import PiecedContent
 from httpcache.settings import CodingSettings
 
 
@@ -19,7 +20,7 @@ class TranscodedContent:
 
     def __init__(
         self,
-        content: StoredContent | ArrivingContent,
+        content: StoredContent | ArrivingContent | PiecedContent,
         stored: StoredResponse,
         form: Form,
         settings: CodingSettings,

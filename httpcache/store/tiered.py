@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from httpcache.messages import Form, StoredResponse
+from httpcache.rules.partial import merged
 from httpcache.settings import StoreSettings
 from httpcache.store.counts import Counts
 from httpcache.store.database import FAULTS
@@ -73,6 +74,24 @@ class TieredStore:
     def look_deeper(self, key: str) -> tuple[StoredResponse, ...]:
         """What is stored for a key in RAM and on disk together; of two with the same selecting fields the newer."""
         return self._merged(key, self.disk.get(key) if self.disk is not None else ())
+
+    def held_of(self, key: str, body_id: str) -> StoredResponse | None:
+        """The stored response with that body, and all that RAM and disk know to be held of it; None without one.
+
+        Several workers may add to one body: what each has added stands in one of the records that they write.
+        """
+        shelf = self.ram.peek(key)
+        on_disk = self.disk.get(key) if self.disk is not None else ()
+        found = [
+            one
+            for one in (*on_disk, *(shelf.candidates if shelf else ()))
+            if one.forms and one.forms[0].body_id == body_id
+        ]
+        if not found:
+            return None
+        newest = max(found, key=lambda one: one.response_time)
+        held = merged(span for one in found for span in one.forms[0].held)
+        return replace(newest, forms=(replace(newest.forms[0], held=held), *newest.forms[1:]))
 
     def _merged(self, key: str, on_disk: tuple[StoredResponse, ...]) -> tuple[StoredResponse, ...]:
         shelf = self.ram.peek(key)

@@ -121,3 +121,27 @@ async def test_a_reader_that_leaves_frees_the_writer():
     assert not writing.done()
     await reader.aclose()
     await asyncio.wait_for(writing, 1)
+
+
+async def test_it_is_abandoned_once_the_last_reader_left_before_its_end():
+    one = body()
+    first, second = one.read(), one.read()
+    assert not one.is_abandoned
+    await first.aclose()
+    assert not one.is_abandoned, "another reads"
+    await second.aclose()
+    assert one.is_abandoned
+    third = one.read()
+    assert not one.is_abandoned, "somebody reads again"
+    await one.write(b"x" * 10)
+    one.finish()
+    assert await everything(third) == b"x" * 10
+    assert not one.is_abandoned, "the last one has all that it wanted"
+
+
+async def test_a_reader_that_has_its_range_abandons_nothing():
+    one = body()
+    reader = one.read(0, 5)
+    await one.write(b"x" * 10)
+    assert await everything(reader) == b"xxxxx"
+    assert not one.is_abandoned

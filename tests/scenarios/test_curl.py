@@ -83,7 +83,7 @@ def ranged(*whole: Line):
         asked = re.fullmatch(r"bytes=(\d+)-(\d*)", request.get("Range") or "")
         if asked is None or line.cut is not None:
             return line
-        first, end = int(asked[1]), int(asked[2] or len(line.body) - 1) + 1
+        first, end = int(asked[1]), min(int(asked[2] or len(line.body)) + 1, len(line.body))
         part = ("Content-Range", f"bytes {first}-{end - 1}/{len(line.body)}")
         return Line(206, line.body[first:end], [*line.fields, part])
 

@@ -1,0 +1,122 @@
+"""Pieces: the aligned segments by which a large representation is fetched when only ranges of it are asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from httpcache.messages import Fields, Line, RequestHead, ResponseHead, Span, StoredResponse
+from httpcache.rules.cache_control import parse_request_directives
+from httpcache.rules.combining import completion, decide_storing_part, parse_content_range
+from httpcache.rules.decisions import DoNotStore, NotStoredReason, Store
+from httpcache.rules.fields import parse_entity_tag
+from httpcache.rules.partial import missing
+from httpcache.rules.ranges import Ranges, asked_spans, decide_range
+from httpcache.settings import SitePolicy
+
+
+def aligned(at: int, size: int, length: int | None = None) -> Span:
+    """The segment of `size` bytes that octet `at` is in; the last one ends with the representation."""
+    first = at - at % size
+    return first, first + size if length is None else min(first + size, length)
+
+
+def asks_for_itself(request: RequestHead) -> bool:
+    """Whether a range is for one client alone, so that what answers it would most likely not be stored.
+
+    It is forwarded as it is: fetching an aligned segment first would cost the origin a second request.
+    """
+    return "range" in request.fields and (
+        "authorization" in request.fields or parse_request_directives(request.fields).no_store
+    )
+
+
+def first_piece(request: RequestHead, size: int) -> Span | None:
+    """The segment to begin with where nothing is known of a representation; None where no range is asked for.
+
+    The one with the first octet asked for; the very first where that depends on the length.
+    """
+    spans = asked_spans(request)
+    if request.method != "GET" or not spans:
+        return None
+    return aligned(min(0 if first is None else first for first in spans), size)
+
+
+def next_piece(request: RequestHead, stored: StoredResponse, size: int, now: float) -> Span:
+    """The segment to ask for first, of a representation of which a part is held, so that `request` can be answered.
+
+    The first that lacks octets that are asked for; where all are held, the first that has some of them: it is what a
+    validation would bring if the representation has changed. `now` is Unix seconds.
+    """
+    form = stored.forms[0]
+    length = form.length or 0
+    decision = decide_range(request, stored.head, length, now)
+    spans = decision.spans if isinstance(decision, Ranges) else ((0, length),)
+    gaps = [gap for span in spans for gap in missing(form, span)]
+    return aligned(gaps[0][0] if gaps else spans[0][0], size, length)
+
+
+def piece_fields(piece: Span, held: StoredResponse | None) -> tuple[Line, ...]:
+    """The fields that ask for a segment: of the representation that is held in part, or of whatever there is."""
+    lines = completion(held, piece) if held is not None else ()
+    return lines or (("Range", f"bytes={piece[0]}-{piece[1] - 1}"),)
+
+
+def is_strong(fields: Fields) -> bool:
+    """Whether the entity tag tells any two representations apart (RFC 9110 §8.8.1)."""
+    tag = parse_entity_tag(fields.get("etag"))
+    return tag is not None and not tag.weak
+
+
+def is_buildable(stored: StoredResponse) -> bool:
+    """Whether pieces can be added to what is held: only a strong entity tag tells that they belong together."""
+    return bool(stored.forms and stored.forms[0].length and is_strong(stored.fields))
+
+
+@dataclass(frozen=True, slots=True)
+class KeepPiece:
+    """The octets of a 206 are a whole aligned segment, or all of a small representation: store them."""
+
+    store: Store
+    span: Span
+    length: int
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is all of the representation."""
+        return self.span == (0, self.length)
+
+
+@dataclass(frozen=True, slots=True)
+class FetchWhole:
+    """The pieces could not be told to belong together, but the whole is small: ask for that instead."""
+
+
+PieceDecision = KeepPiece | FetchWhole | DoNotStore
+
+
+def decide_piece(
+    request: RequestHead,
+    piece: Span,
+    response: ResponseHead,
+    response_time: float,
+    policy: SitePolicy,
+    limits: tuple[int, int],
+) -> PieceDecision:
+    """Decide on the 206 that came for an aligned segment; `response_time` is Unix seconds.
+
+    `limits`: the largest representation that is stored, and the largest that is fetched whole where it has no strong
+    entity tag, in bytes.
+    """
+    told = parse_content_range(response.fields.get("content-range"))
+    if told is None or told.span != (piece[0], min(piece[1], told.length)):
+        return DoNotStore(NotStoredReason.PARTIAL)
+    asked = replace(request, fields=request.fields.replacing("Range", f"bytes={piece[0]}-{piece[1] - 1}"))
+    decision = decide_storing_part(asked, response, response_time, policy)
+    if isinstance(decision, DoNotStore):
+        return decision
+    if decision.length > limits[0]:
+        return DoNotStore(NotStoredReason.TOO_LARGE)
+    kept = KeepPiece(decision.store, decision.span, decision.length)
+    if kept.is_whole or is_strong(response.fields):
+        return kept
+    return FetchWhole() if kept.length <= limits[1] else DoNotStore(NotStoredReason.NO_STRONG_VALIDATOR)

@@ -1,0 +1,138 @@
+"""Moves whole bodies from the next hop to those who read them, and into the store once they have come."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, replace
+
+from httpcache.fetch.arriving import ArrivingBody
+from httpcache.fetch.collapse import Flight
+from httpcache.fetch.failures import NextHopError
+from httpcache.fetch.next_hop import Reply
+from httpcache.messages import Form, PurgeMark, StoredResponse
+from httpcache.observe import metrics
+from httpcache.rules.decisions import Store
+from httpcache.serve.landing import Landed
+from httpcache.serve.question import Question
+from httpcache.serve.tier import Tier
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Came:
+    """What came back, and when it was asked for: times are Unix seconds, `mark` how far the purge log was followed."""
+
+    reply: Reply
+    mark: PurgeMark
+    request_time: float
+    response_time: float
+
+
+FlightOf = tuple[object, Flight[Landed]]
+"""A fetch that others can join, and the key by which they do."""
+
+
+def to_store(question: Question, came: Came, decision: Store, status: int, form: Form) -> StoredResponse:
+    """The stored response that a reply makes; `form` is its content, of which nothing is held yet."""
+    return StoredResponse(
+        key=question.key.key,
+        uri=question.key.uri,
+        status=status,
+        reason=came.reply.head.reason if status == came.reply.head.status else "OK",
+        fields=decision.fields,
+        request_time=came.request_time,
+        response_time=came.response_time,
+        selecting=decision.selecting,
+        tags=decision.tags,
+        groups=decision.groups,
+        mark=came.mark,
+        forms=(form,),
+    )
+
+
+class Keeping:
+    """Stores the bodies of one tier while they arrive."""
+
+    def __init__(self, tier: Tier) -> None:
+        self._tier = tier
+        self._pumps: set[asyncio.Task[None]] = set()
+
+    def begin(self, reply: Reply, stored: StoredResponse, flight: FlightOf) -> ArrivingBody:
+        """The body of a reply, as it arrives from now on."""
+        tier = self._tier
+        arriving = ArrivingBody(
+            stored.forms[0].body_id,
+            reply.length,
+            tier.store.segments,
+            size=tier.settings.store.segment,
+            held=tier.settings.fetch.held_in_ram,
+        )
+        task = asyncio.get_running_loop().create_task(self._pump(reply, stored, arriving, flight))
+        self._pumps.add(task)
+        task.add_done_callback(self._pumps.discard)
+        return arriving
+
+    async def _pump(
+        self, reply: Reply, stored: StoredResponse, arriving: ArrivingBody, flight: FlightOf
+    ) -> None:
+        """Move the body from the next hop to those who read it, then into the store if it came whole."""
+        tier = self._tier
+        try:
+            async for data in reply.chunks():
+                metrics.FETCHED_BYTES.inc(len(data))
+                await arriving.write(data)
+                if arriving.kept and arriving.received > tier.settings.store.largest:
+                    arriving.stop_keeping()
+                    tier.collapser.close(*flight)
+                if arriving.is_abandoned and not self._is_worth_finishing(arriving):
+                    metrics.ABANDONED.inc()
+                    raise NextHopError("proxy_internal_response", 502, "given up: nobody was left to read it")
+            await self._keep(stored, arriving)
+            arriving.finish()
+        except NextHopError as error:
+            arriving.fail(error)
+            tier.store.segments.discard(arriving.body_id)
+        except Exception:
+            log.exception("storing %s failed", stored.uri)
+            arriving.fail(NextHopError("proxy_internal_error", 502, "storing failed"))
+            tier.store.segments.discard(arriving.body_id)
+            raise
+        finally:
+            tier.collapser.close(*flight)
+            await reply.close()
+
+    def _is_worth_finishing(self, arriving: ArrivingBody) -> bool:
+        """Whether a body that nobody reads any more is fetched to its end, so that the next one finds it stored.
+
+        One of unknown length may be endless: it is, up to what may stand in RAM.
+        """
+        fetch = self._tier.settings.fetch
+        if not arriving.kept:
+            return False
+        if arriving.length is None:
+            return fetch.finish_abandoned == 0 or arriving.received <= fetch.held_in_ram
+        return arriving.received >= fetch.finish_abandoned * arriving.length
+
+    async def _keep(self, stored: StoredResponse, arriving: ArrivingBody) -> None:
+        """Hand a whole body to the store. A store that cannot take it costs a later hit, nothing now."""
+        if not arriving.kept:
+            self._tier.store.segments.discard(arriving.body_id)
+            return
+        length = arriving.received
+        whole = None
+        if arriving.spilled:
+            if not await arriving.flush():
+                self._tier.store.segments.discard(arriving.body_id)
+                return
+        else:
+            whole = arriving.contents()
+        held = ((0, length),) if length else ()
+        complete = replace(stored, forms=(Form("", arriving.body_id, length, held),))
+        self._tier.store.keep(complete, {} if whole is None else {arriving.body_id: whole})
+
+    async def drain(self) -> None:
+        """Wait for the bodies that are still arriving."""
+        if self._pumps:
+            await asyncio.wait(self._pumps)
