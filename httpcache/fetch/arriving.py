@@ -8,7 +8,7 @@ from typing import Protocol
 from httpcache.fetch.failures import NextHopError
 
 SLICE = 256 * 2**10
-"""Most octets given to a reader at once, in bytes."""
+"""Most octets given to a reader at once out of RAM, in bytes."""
 
 
 class Segments(Protocol):
@@ -156,7 +156,7 @@ class ArrivingBody:
         data = await self._segments.read(self.body_id, index)
         if data is None:
             raise NextHopError.lost_segment()
-        return data[offset:stop]
+        return data[offset : offset + end - position]  # all that was read: once more would cost as much
 
     async def _make_room(self, current: int) -> None:
         while len(self._ram) * self._size > self._held:

@@ -2,37 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from collections.abc import AsyncIterator
-from typing import Protocol
 
 from httpcache.fetch.arriving import ArrivingBody, Reader
-from httpcache.messages import Form, StoredResponse
+from httpcache.messages import StoredResponse
 from httpcache.rules.answers import Composed
 from httpcache.serve.exchange import BrokenOff
-from httpcache.store.segments import SegmentLost
-
-
-class Readable(Protocol):
-    """A store whose forms can be read."""
-
-    def read(self, stored: StoredResponse, form: Form, first: int, end: int) -> AsyncIterator[bytes]:
-        """Octets [first, end); raises SegmentLost."""
-        ...
-
-    def forget(self, key: str, stored: StoredResponse | None = None) -> None:
-        """Drop a stored response."""
-        ...
+from httpcache.store.segments import Place, SegmentLost
+from httpcache.store.tiered import TieredStore
 
 
 class StoredContent:
     """Octets of a stored form. Where a segment is lost the response is forgotten and the client's connection ends."""
 
-    def __init__(self, store: Readable, stored: StoredResponse, composed: Composed) -> None:
+    def __init__(self, store: TieredStore, stored: StoredResponse, composed: Composed) -> None:
         self._store = store
         self.stored = stored
         self._composed = composed
         self._octets = self._run()
-        self._first = b""
+        self._first: bytes | Place = b""
 
     async def is_there(self) -> bool:
         """Whether the first octets can be read: asked before the head goes out, while another answer can be found."""
@@ -42,31 +32,63 @@ class StoredContent:
             return False
         return True
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
+    async def in_files(self) -> AsyncIterator[bytes | Place]:
+        """See InFiles."""
         if self._first:
             yield self._first
-        async for data in self._octets:
-            yield data
+        async for some in self._octets:
+            yield some
 
-    async def _run(self) -> AsyncIterator[bytes]:
-        form = self._composed.form
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for some in self.in_files():
+            if isinstance(some, bytes):
+                yield some
+                continue
+            try:
+                yield await asyncio.to_thread(_read, some)
+            except OSError as error:
+                raise BrokenOff from error
+
+    async def _run(self) -> AsyncIterator[bytes | Place]:
         try:
             if not self._composed.parts:
                 for first, end in self._composed.spans:
-                    async for data in self._store.read(self.stored, form, first, end):
-                        yield data
+                    async for some in self._run_of(first, end):
+                        yield some
             for part in self._composed.parts:
                 yield part.before
                 if part.span is not None:
-                    async for data in self._store.read(self.stored, form, *part.span):
-                        yield data
+                    async for some in self._run_of(*part.span):
+                        yield some
         except SegmentLost as lost:
             self._store.forget(self.stored.key, self.stored)
             raise BrokenOff from lost
 
+    async def _run_of(self, first: int, end: int) -> AsyncIterator[bytes | Place]:
+        """Octets [first, end): where they stand for bodies too large for RAM; others are read, and so promoted."""
+        form, size, at = self._composed.form, self._store.segment, first
+        in_files = form.length is not None and form.length > self._store.ram.largest
+        while at < end:
+            stop = min(end, at - at % size + size) if in_files else end
+            place = await self._store.segments.locate(form.body_id, at // size) if in_files else None
+            if place is not None and place.length >= at % size + stop - at:
+                yield Place(place.path, place.offset + at % size, stop - at)
+            else:
+                async for data in self._store.read(self.stored, form, at, stop):
+                    yield data
+            at = stop
+
     async def aclose(self) -> None:
         """Let go of files."""
         await self._octets.aclose()  # type: ignore[attr-defined]
+
+
+def _read(place: Place) -> bytes:
+    with place.path.open("rb", buffering=0) as file:
+        data = os.pread(file.fileno(), place.length, place.offset)
+    if len(data) < place.length:
+        raise OSError("the file is shorter than it was")
+    return data
 
 
 class ArrivingContent:

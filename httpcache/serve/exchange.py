@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 
 from httpcache.messages import RequestHead, ResponseHead
 from httpcache.rules.decisions import Handling, Refusal
+from httpcache.store.segments import Place
 
 
 class Content(Protocol):
@@ -39,6 +40,15 @@ class Closeable(Protocol):
 
     async def aclose(self) -> None:
         """Let go."""
+        ...
+
+
+@runtime_checkable
+class InFiles(Protocol):
+    """A body of which some octets stand in files that may be sent unread."""
+
+    def in_files(self) -> AsyncIterator[bytes | Place]:
+        """The octets in their order, or where they stand. Raises BrokenOff."""
         ...
 
 

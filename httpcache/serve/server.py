@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 
 from aiohttp import hdrs, web
 from aiohttp.http import HttpVersion10, HttpVersion11, StreamWriter
@@ -21,6 +21,7 @@ from httpcache.serve.exchange import Answer, BrokenOff, Closeable, Incoming
 from httpcache.serve.incoming_content import IncomingContent
 from httpcache.serve.peers import Peers
 from httpcache.serve.protocol import ConnectionServer
+from httpcache.serve.sending import send_body
 from httpcache.serve.telling import Delivery, Telling
 from httpcache.settings import ServeSettings
 
@@ -151,7 +152,7 @@ class HttpServer:
         try:
             await response.prepare(request)
             if request.method != "HEAD" and head.status not in (204, 304):
-                await _send_body(response, answer.body, delivery)
+                await send_body(request, response, answer.body, delivery)
             await response.write_eof()
         except (BrokenOff, NextHopError):
             # The head is out: only an end before its time tells the client that octets are missing (RFC 9112 §8).
@@ -164,19 +165,6 @@ class HttpServer:
             if isinstance(answer.body, Closeable):
                 await asyncio.shield(answer.body.aclose())
         return response
-
-
-async def _send_body(
-    response: web.StreamResponse, body: bytes | AsyncIterable[bytes], delivery: Delivery
-) -> None:
-    if isinstance(body, bytes):
-        if body:
-            await response.write(body)
-        delivery.sent = len(body)
-        return
-    async for data in body:
-        await response.write(data)
-        delivery.sent += len(data)
 
 
 def _answers_in_http_1(request: web.BaseRequest) -> bool:

@@ -31,7 +31,7 @@ class TieredStore:
         self.segments: SegmentSink = self.disk or ScratchSegments(
             settings.segment, folder if folder.is_dir() else None
         )
-        self._segment = settings.segment
+        self.segment = settings.segment
         self._variants = settings.variants
         self._numbers = itertools.count()
 
@@ -155,8 +155,8 @@ class TieredStore:
 
     def _segments(self, bodies: Mapping[str, bytes]) -> Iterable[tuple[str, int, bytes]]:
         for body_id, body in bodies.items():
-            for index in range(0, max(len(body), 1), self._segment):
-                yield body_id, index // self._segment, body[index : index + self._segment]
+            for index in range(0, max(len(body), 1), self.segment):
+                yield body_id, index // self.segment, body[index : index + self.segment]
 
     def _discard(self, before: Iterable[StoredResponse], after: Iterable[StoredResponse]) -> None:
         for body_id in _bodies_of(before) - _bodies_of(after):
@@ -214,10 +214,10 @@ class TieredStore:
         parts: list[bytes] | None = (
             [] if (first, end) == (0, form.length) and end <= self.ram.largest else None
         )
-        for index in range(first // self._segment, (end + self._segment - 1) // self._segment):
-            at = index * self._segment
+        for index in range(first // self.segment, (end + self.segment - 1) // self.segment):
+            at = index * self.segment
             data = await self.segments.read(form.body_id, index)
-            if data is None or (len(data) < self._segment and at + len(data) < end):
+            if data is None or (len(data) < self.segment and at + len(data) < end):
                 self.forget(stored.key, stored)
                 raise SegmentLost(form.body_id, index)
             if parts is not None:

@@ -1,0 +1,162 @@
+"""Sends bodies to clients: octets through the loop's transport, octets in files by the kernel alone (sendfile)."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+from collections.abc import AsyncIterable
+
+from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
+
+from httpcache.serve.exchange import BrokenOff, InFiles
+from httpcache.serve.telling import Delivery
+from httpcache.store.segments import Place
+
+IS_POSSIBLE = hasattr(os, "sendfile") and sys.platform.startswith("linux")
+"""Whether this system sends files to sockets that do not block."""
+
+
+async def send_body(
+    request: web.BaseRequest,
+    response: web.StreamResponse,
+    body: bytes | AsyncIterable[bytes],
+    delivery: Delivery,
+) -> None:
+    """Send a body whose head is out."""
+    if isinstance(body, bytes):
+        if body:
+            await response.write(body)
+        delivery.sent = len(body)
+    elif (
+        isinstance(body, InFiles)
+        and may_send_files(request.transport)
+        and response.content_length is not None
+    ):
+        await _send_in_files(request, response, body, delivery)
+    else:
+        async for data in body:
+            await response.write(data)
+            delivery.sent += len(data)
+
+
+async def _send_in_files(
+    request: web.BaseRequest, response: web.StreamResponse, body: InFiles, delivery: Delivery
+) -> None:
+    transport, writer = request.transport, response._payload_writer
+    assert transport is not None and writer is not None
+    sender = FileSender(transport, writer)
+    try:
+        async for some in body.in_files():
+            if isinstance(some, bytes):
+                await response.write(some)
+                delivery.sent += len(some)
+            else:
+                await sender.send(some, delivery)
+    finally:
+        sender.close()
+
+
+def may_send_files(transport: asyncio.BaseTransport | None) -> bool:
+    """Whether what the kernel sends reaches the client as it is: on a plain socket."""
+    return (
+        IS_POSSIBLE
+        and transport is not None
+        and transport.get_extra_info("sslcontext") is None
+        and transport.get_extra_info("socket") is not None
+    )
+
+
+class FileSender:
+    """Sends files on the connection of one transport, to which nobody else writes meanwhile. To be closed.
+
+    uvloop has no sendfile, and lets nobody wait for a descriptor that its transports use: so the descriptor is doubled.
+    """
+
+    def __init__(self, transport: asyncio.Transport, writer: AbstractStreamWriter) -> None:
+        sock: socket.socket = transport.get_extra_info("socket")
+        self._transport = transport
+        self._writer = writer
+        self._descriptor = os.dup(sock.fileno())
+        self._loop = asyncio.get_running_loop()
+        transport.set_write_buffer_limits(high=0)
+
+    def close(self) -> None:
+        """Give the doubled descriptor back: a connection whose transport has been closed ends only then."""
+        os.close(self._descriptor)
+        if not self._transport.is_closing():
+            self._transport.set_write_buffer_limits()
+
+    async def send(self, place: Place, delivery: Delivery) -> None:
+        """Send the octets of a place. Raises ConnectionError where the client left, BrokenOff where they are gone."""
+        await self._until_written()
+        sent = 0
+        while sent < place.length:
+            if self._transport.is_closing():
+                raise ConnectionResetError("the connection is closing")
+            more = await self._some(place, sent)
+            sent += more
+            delivery.sent += more
+            if sent < place.length:
+                await self._until_writable()
+        self._count(sent)
+
+    def _count(self, octets: int) -> None:
+        """Have aiohttp's writer know of the octets that did not go through it."""
+        self._writer.output_size += octets
+        if self._writer.length is not None:
+            self._writer.length -= octets
+
+    async def _until_written(self) -> None:
+        """Wait until the transport has given everything to the kernel, so that nothing is overtaken."""
+        self._writer.send_headers()
+        while self._transport.get_write_buffer_size():
+            await self._writer.drain()
+            await asyncio.sleep(0)
+
+    async def _some(self, place: Place, sent: int) -> int:
+        """As many octets as the socket takes now, in a thread: the file may have to be read from a disk."""
+        work = self._loop.run_in_executor(None, _send_some, self._descriptor, place, sent)
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            await asyncio.wait(
+                [work]
+            )  # the thread must not meet the descriptor closed, and opened for something else
+            raise
+        except ConnectionError:
+            raise
+        except OSError as error:
+            raise BrokenOff from error
+
+    async def _until_writable(self) -> None:
+        writable = self._loop.create_future()
+        self._loop.add_writer(self._descriptor, _resolve, writable)
+        try:
+            await writable
+        finally:
+            self._loop.remove_writer(self._descriptor)
+
+
+def _resolve(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+def _send_some(descriptor: int, place: Place, sent: int) -> int:
+    """Octets of a place that a socket took, after the first `sent` of them, until it would have blocked."""
+    more = 0
+    with place.path.open("rb", buffering=0) as file:
+        while sent + more < place.length:
+            try:
+                count = os.sendfile(
+                    descriptor, file.fileno(), place.offset + sent + more, place.length - sent - more
+                )
+            except BlockingIOError:
+                break
+            if count == 0:
+                raise OSError("the file is shorter than it was")
+            more += count
+    return more
