@@ -43,6 +43,8 @@ class ArrivingBody:
         self._held = max(held, size)
         self._ram: dict[int, bytearray] = {}
         self._spilled: set[int] = set()
+        self._taken: tuple[tuple[int, int, int], bytes] = ((0, 0, 0), b"")
+        """What the last reader took out of RAM: those that are woken together take the same."""
         self._dropped_below = 0
         self._readers: dict[int, int] = {}
         self._moved = asyncio.Event()
@@ -152,7 +154,9 @@ class ArrivingBody:
         stop = min(offset + min(end - position, SLICE), self._size)
         segment = self._ram.get(index)
         if segment is not None:
-            return bytes(memoryview(segment)[offset:stop])
+            if self._taken[0] != (index, offset, stop):
+                self._taken = (index, offset, stop), bytes(memoryview(segment)[offset:stop])
+            return self._taken[1]
         data = await self._segments.read(self.body_id, index)
         if data is None:
             raise NextHopError.lost_segment()

@@ -128,7 +128,11 @@ class DiskStore:
 
     async def locate(self, body_id: str, index: int) -> Place | None:
         """See SegmentSink. What is still to be written, or stands in the database, must be read."""
-        return await asyncio.to_thread(self._locate, body_id, index)
+        place = self._located.known(records.segment_name(body_id, index))
+        if place is None:
+            return await asyncio.to_thread(self._locate, body_id, index)
+        self._hold(body_id)
+        return place
 
     def _locate(self, body_id: str, index: int) -> Place | None:
         name = records.segment_name(body_id, index)

@@ -14,28 +14,43 @@ REMEMBERED = 10_000
 
 
 class Located:
-    """Places of segments. Blocking, for any thread. Raises one of database.FAULTS."""
+    """Places of segments. Raises one of database.FAULTS."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._whole: OrderedDict[Path, tuple[int, int]] = OrderedDict()
+        self._whole: OrderedDict[str, tuple[Place, int]] = OrderedDict()
 
-    def place(self, name: str) -> Place | None:
-        """Where the segment of that name stands; None when it is in no file or is not what was written.
+    def known(self, name: str) -> Place | None:
+        """Where the segment of that name stands, if it was looked over before and is as it was then; never blocks long.
 
         A file's name is never used again, and nobody of ours writes to a file once it has its row. One that has been
         written to all the same is looked over again.
         """
+        found = self._whole.get(name)
+        if found is None:
+            return None
+        place, modified = found
+        try:
+            about = place.path.stat()
+        except OSError:
+            return None
+        is_as_it_was = about.st_mtime_ns == modified and about.st_size == place.offset + place.length
+        return place if is_as_it_was else None
+
+    def place(self, name: str) -> Place | None:
+        """Where the segment of that name stands; None when it is in no file or is not what was written. Blocking."""
+        if (place := self.known(name)) is not None:
+            return place
         path = self._database.reading.get(name, default=None, read=True)
         if not isinstance(path, Path):
             return None
-        about = path.stat()
-        as_it_was = about.st_size, about.st_mtime_ns
-        if self._whole.get(path) != as_it_was:
-            content = records.unseal(records.SEGMENT_MAGIC, name, path.read_bytes())
-            if content is None:
-                return None
-            self._whole[path] = as_it_was
-            if len(self._whole) > REMEMBERED:
-                self._whole.popitem(last=False)
-        return Place(path, records.HEAD_SIZE, about.st_size - records.HEAD_SIZE)
+        modified = path.stat().st_mtime_ns
+        content = records.unseal(records.SEGMENT_MAGIC, name, path.read_bytes())
+        if content is None:
+            self._whole.pop(name, None)
+            return None
+        place = Place(path, records.HEAD_SIZE, len(content))
+        self._whole[name] = place, modified
+        if len(self._whole) > REMEMBERED:
+            self._whole.popitem(last=False)
+        return place

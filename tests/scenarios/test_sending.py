@@ -39,17 +39,19 @@ def run(request, tmp_path):
     return play
 
 
-@pytest.fixture
-def sent(monkeypatch):
+@pytest.fixture(params=["cached", "on disk"])
+def sent(request, monkeypatch):
     """How many octets the kernel took, each time that it was asked to send some."""
-    asked, really = [], sending._send_some
+    asked, really = [], sending._send
 
-    def note(descriptor, place, already):
-        count = really(descriptor, place, already)
+    def note(descriptor, file, place, already):
+        count = really(descriptor, file, place, already)
         asked.append(count)
         return count
 
-    monkeypatch.setattr(sending, "_send_some", note)
+    monkeypatch.setattr(sending, "_send", note)
+    if request.param == "on disk":
+        monkeypatch.setattr(sending, "_is_cached", lambda *_: False)
     return asked
 
 
