@@ -17,6 +17,7 @@ import tracemalloc
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +25,15 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import peers
-from httpcache.messages import Fields, Form, StoredResponse
+from httpcache.messages import Fields, Form, PurgeMark, StoredResponse
+from httpcache.purge.log import PurgeLog
 from httpcache.settings import StoreSettings
 from httpcache.store import records
 from httpcache.store.tiered import TieredStore
 
 LINES = [
     ("Content-Type", "text/html; charset=utf-8"),
-    ("Date", "Mon, 23 Nov 2026 12:00:00 GMT"),
+    ("Date", formatdate(usegmt=True)),
     ("ETag", '"abcdef123456"'),
     ("Cache-Control", "public, max-age=3600"),
     ("Last-Modified", "Mon, 23 Nov 2026 11:00:00 GMT"),
@@ -52,7 +54,10 @@ def main() -> int:
         folder = Path(name)
         told |= _in_a_process(_fill, folder / "many", choices.objects)
         told |= _in_a_process(_start, folder / "many", choices.objects)
-        told |= _node(folder, choices.objects)
+        told["start of a node with them: seconds to its first hit"] = _node(
+            folder / "many", f"/objects/{choices.objects // 2}", 200
+        )
+        told["start of a node without: seconds to its first answer"] = _node(folder / "none", "/", 502)
         told |= _in_a_process(_ram, folder)
         for size in (2_000, 40_000, 400_000):
             told |= _in_a_process(_full, folder / f"full{size}", size, choices.seconds)
@@ -71,11 +76,24 @@ def _in_a_process(work: Callable[..., dict[str, Any]], *arguments: Any) -> dict[
         return pool.apply(work, arguments)
 
 
-def _object(store: TieredStore, index: int, size: int) -> tuple[StoredResponse, dict[str, bytes]]:
+def _object(
+    store: TieredStore, index: int, size: int, mark: PurgeMark | None = None
+) -> tuple[StoredResponse, dict[str, bytes]]:
     key = f"http://site.example/objects/{index}"
     form = Form("", store.new_body_id(key), size, ((0, size),))
     now = time.time()
-    one = StoredResponse(key, key[7:], 200, "OK", Fields(LINES), now, now, tags=("group-1",), forms=(form,))
+    one = StoredResponse(
+        key,
+        key[7:],
+        200,
+        "OK",
+        Fields(LINES),
+        now,
+        now,
+        tags=("group-1",),
+        mark=mark or PurgeMark(),
+        forms=(form,),
+    )
     return one, {form.body_id: os.urandom(size)}
 
 
@@ -86,9 +104,14 @@ def _fill(folder: Path, objects: int) -> dict[str, Any]:
         store = TieredStore(StoreSettings(ram=2**20), folder)
         await store.start()
         assert store.disk is not None
+        log = PurgeLog(
+            folder / "purge" / "log.db", time.time()
+        )  # a node trusts what it stored under its own log
+        mark = PurgeMark(log.epoch, 0)
+        log.close()
         began = time.perf_counter()
         for index in range(objects):
-            one, bodies = _object(store, index, 1024)
+            one, bodies = _object(store, index, 1024, mark)
             store.keep(one, bodies)
             if index % 1000 == 999:
                 await store.disk.written()
@@ -138,32 +161,36 @@ def _start(folder: Path, objects: int) -> dict[str, Any]:
     return asyncio.run(start())
 
 
-def _node(folder: Path, objects: int) -> dict[str, Any]:
-    """A whole node on that folder: from its command to its first hit. Its origin cannot be asked."""
-    (folder / "many").chmod(0o700)
+def _node(folder: Path, path: str, status: int) -> float:
+    """A whole node on that folder: seconds from its command to an answer of that status. Its origin is never there."""
+    folder.mkdir(exist_ok=True)
+    folder.chmod(0o700)
     port = peers.free_port()
     command = [sys.executable, "-m", "edgeward", "edge", "--listen", f"127.0.0.1:{port}"]
-    command += ["--origin", "http://127.0.0.1:1", "--data", str(folder / "many")]
-    request = urllib.request.Request(
-        f"http://127.0.0.1:{port}/objects/{objects // 2}", headers={"Host": "site.example"}
-    )
-    with (folder / "edge.out").open("wb") as out:
+    command += ["--origin", "http://127.0.0.1:1", "--data", str(folder)]
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers={"Host": "site.example"})
+    with (folder.parent / "edge.out").open("wb") as out:
         began = time.perf_counter()
         node = subprocess.Popen(command, cwd=folder, stdout=out, stderr=out)
         try:
             while time.perf_counter() - began < 60:
-                try:
-                    with urllib.request.urlopen(request, timeout=5) as answer:
-                        assert len(answer.read()) == 1024
-                        return {"start of a node: seconds to its first hit": time.perf_counter() - began}
-                except urllib.error.HTTPError:
-                    raise
-                except OSError:
-                    time.sleep(0.01)
-            raise RuntimeError((folder / "edge.out").read_text(errors="replace"))
+                if _status(request) == status:
+                    return time.perf_counter() - began
+                time.sleep(0.01)
+            raise RuntimeError((folder.parent / "edge.out").read_text(errors="replace"))
         finally:
             node.terminate()
             node.wait(30)
+
+
+def _status(request: urllib.request.Request) -> int:
+    try:
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+    except OSError:
+        return 0
 
 
 def _resident() -> int:

@@ -10,6 +10,19 @@ Line = tuple[str, str]
 """One field line: the name as it was received, and the value without surrounding white space."""
 
 
+SHARED_NAMES = 2000
+"""Names of stored fields that stand in memory once, at the most; so does what is lower-case of them."""
+
+_shared_names: dict[str, tuple[str, str]] = {}
+
+
+def shares_name(name: str) -> bool:
+    """Whether a name stands in memory once for all stored heads that have it, from now on."""
+    if name not in _shared_names and len(_shared_names) < SHARED_NAMES:
+        _shared_names[name] = name, name.lower()
+    return name in _shared_names
+
+
 class Fields:
     """Field lines in their order (RFC 9110 §5). Names compare without case; ask with lower-case names.
 
@@ -22,31 +35,42 @@ class Fields:
 
     def __init__(self, lines: Iterable[Line] = ()) -> None:
         self.lines = tuple(lines)
-        self._index: dict[str, tuple[str, ...]] | None = None
+        self._index: dict[str, str | tuple[str, ...]] | None = None
 
-    def _by_name(self) -> dict[str, tuple[str, ...]]:
+    def _by_name(self) -> dict[str, str | tuple[str, ...]]:
+        """One value stands as it is: most names occur once, and a tuple for each would cost as much as it holds."""
         if self._index is None:
-            index: dict[str, tuple[str, ...]] = {}
+            index: dict[str, str | tuple[str, ...]] = {}
             for name, value in self.lines:
-                lower = name.lower()
-                index[lower] = (*index.get(lower, ()), value)
+                shared = _shared_names.get(name)
+                lower = shared[1] if shared is not None else name.lower()
+                before = index.get(lower)
+                if before is None:
+                    index[lower] = value
+                else:
+                    index[lower] = (before, value) if isinstance(before, str) else (*before, value)
             self._index = index
         return self._index
 
     def get(self, name: str) -> str | None:
         """The combined field value (RFC 9110 §5.3), or None when there is no such line."""
         values = self._by_name().get(name)
-        if values is None:
-            return None
-        return values[0] if len(values) == 1 else ", ".join(values)
+        return ", ".join(values) if isinstance(values, tuple) else values
 
     def all(self, name: str) -> tuple[str, ...]:
         """The values of each line of that name, in order."""
-        return self._by_name().get(name, ())
+        values = self._by_name().get(name, ())
+        return (values,) if isinstance(values, str) else values
 
     def names(self) -> frozenset[str]:
         """The names that occur, in lower case."""
         return frozenset(self._by_name())
+
+    def sharing_names(self) -> Fields:
+        """These lines, with names that other heads have in memory as well: for heads that stay."""
+        return Fields(
+            (_shared_names[name][0] if shares_name(name) else name, value) for name, value in self.lines
+        )
 
     def without(self, names: Container[str]) -> Fields:
         """These lines less those whose lower-case name is in `names`."""

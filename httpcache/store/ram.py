@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 
-from httpcache.messages import StoredResponse
+from httpcache.messages import StoredResponse, shares_name
 from httpcache.store.sieve import Sieve
 
 KEY_COST = 400
@@ -14,8 +14,9 @@ KEY_COST = 400
 RESPONSE_COST = 480
 """What one stored response costs beside its texts, in bytes: objects and their slots."""
 
-LINE_COST = 300
-"""What one field line costs beside its text, the index by name that the first question makes included, in bytes."""
+LINE_COST, NAME_COST = 165, 120
+"""What one field line costs beside its value, the index that the first question makes included; what its name costs
+beside its text and the lower-case of it, where that does not stand in memory once for all; in bytes."""
 
 TEXT_COST = 60
 """What a tag or group costs beside its text, in bytes."""
@@ -56,11 +57,17 @@ def cost_of(key: str, shelf: Shelf) -> int:
 
 
 def _response_cost(one: StoredResponse) -> int:
-    lines = sum(LINE_COST + _text_cost(name) + _text_cost(value) for name, value in one.fields)
+    lines = sum(LINE_COST + _text_cost(value) + _name_cost(name) for name, value in one.fields)
     texts = sum(TEXT_COST + _text_cost(text) for text in (*one.tags, *one.groups))
-    selecting = sum(LINE_COST + _text_cost(name) + _text_cost(value or "") for name, value in one.selecting)
+    selecting = sum(
+        LINE_COST + NAME_COST + _text_cost(name) + _text_cost(value or "") for name, value in one.selecting
+    )
     forms = sum(FORM_COST + SPAN_COST * len(form.held) + len(form.body_id) for form in one.forms)
     return RESPONSE_COST + _text_cost(one.uri) + lines + texts + selecting + forms
+
+
+def _name_cost(name: str) -> int:
+    return 0 if shares_name(name) else NAME_COST + 2 * _text_cost(name)
 
 
 def _text_cost(text: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import sys
 from collections.abc import Sequence
 
 import msgspec
@@ -170,8 +171,8 @@ def _full(one: _Stored) -> StoredResponse:
         key=_text(one.key),
         uri=_text(one.uri),
         status=one.status,
-        reason=_text(one.reason),
-        fields=Fields((_text(name), _text(value)) for name, value in one.fields),
+        reason=sys.intern(_text(one.reason)) if len(one.reason) < 40 else _text(one.reason),
+        fields=Fields((_text(name), _text(value)) for name, value in one.fields).sharing_names(),
         request_time=one.request_time,
         response_time=one.response_time,
         selecting=tuple(

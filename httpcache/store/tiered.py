@@ -113,6 +113,7 @@ class TieredStore:
 
         The disk is asked what other workers know of the key, so that a variant of theirs is not lost.
         """
+        stored = replace(stored, fields=stored.fields.sharing_names())
         on_disk = self.disk.get(stored.key) if self.disk is not None else ()
         before = self._merged(stored.key, on_disk)
         was_in_ram = self.ram.peek(stored.key) is not None

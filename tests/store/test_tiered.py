@@ -285,3 +285,36 @@ async def test_a_damaged_segment_has_no_place(tmp_path):
         file.write(b"wrong")
     assert await store.segments.locate(one.forms[0].body_id, 0) is None
     await store.close()
+
+
+async def test_a_scan_of_one_hit_objects_flushes_the_hot_set_from_neither_store(tmp_path):
+    store = await opened(tmp_path, ram=2**20, disk=2**23)
+    hot = [f"hot{n}" for n in range(100)]
+    for key in hot:
+        filled(store, key, 15_000)
+    await settled(store)
+    missed = 0
+    for n in range(1500):
+        key = hot[n % 100]
+        found = store.look_up(key)
+        if not found or store.body(found[0], found[0].forms[0]) is None:
+            missed += 1
+            filled(store, key, 15_000)
+        filled(store, f"scan{n}", 30_000)
+        if n % 20 == 0:
+            await settled(store)
+    await settled(store)
+    assert missed < 30, "of 1,500"
+    assert store.disk.eviction.used <= 2**23 * 1.05
+    assert store.disk.get("scan1499") == (), "a full store takes no large object at its first miss"
+    await store.close()
+
+
+async def test_what_is_read_from_disk_stands_in_ram_afterwards(tmp_path):
+    store = await opened(tmp_path)
+    one, body = filled(store, "k", 50_000)
+    await settled(store)
+    store.ram.drop("k")
+    assert store.body(one, one.forms[0]) == body
+    assert store.ram.peek("k").bodies == {one.forms[0].body_id: body}
+    await store.close()
