@@ -18,11 +18,13 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from bench.driving import drive
 from edgeward.load_workload import read_trace
 from edgeward.simulate import POLICIES, Budgets, simulate
 
 NAMES = {
     "edgeward": "Edgeward",
+    "driven": "Edgeward's stores, driven",
     "lru": "LRU",
     "fifo": "FIFO",
     "sieve": "plain SIEVE",
@@ -75,6 +77,9 @@ def _choices() -> argparse.Namespace:
     parser.add_argument(
         "--disk", type=float, default=0.1, help="disk store as a share of the footprint (0.1)"
     )
+    parser.add_argument(
+        "--drive", action="store_true", help="drive the real stores, too: a minute for 100,000"
+    )
     parser.add_argument("--json", type=Path, help="write what was measured to a file")
     return parser.parse_args()
 
@@ -115,6 +120,10 @@ def _measure(console: Console, name: str, requests: Requests, choices: argparse.
         began = time.perf_counter()
         ratios = simulate(requests, policy, budgets)
         results.append(Result(policy, ratios.objects, ratios.octets, time.perf_counter() - began))
+    if choices.drive:
+        began = time.perf_counter()
+        ratios = drive(requests, budgets)
+        results.insert(1, Result("driven", ratios.objects, ratios.octets, time.perf_counter() - began))
     title = (
         f"{name}: {len(requests):,} requests for {len(sizes):,} objects of {footprint / 1e6:,.0f} MB together; "
         f"RAM {budgets.ram / 1e6:,.1f} MB, disk {budgets.disk / 1e6:,.1f} MB, cold start"

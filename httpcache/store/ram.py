@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from httpcache.messages import StoredResponse, shares_name
 from httpcache.store.sieve import Sieve
 
-KEY_COST = 400
+KEY_COST = 460
 """What an entry costs beside its key, heads and bodies, in bytes: slots of dicts, the entry, tuples."""
 
 RESPONSE_COST = 480
@@ -27,7 +27,7 @@ FORM_COST, SPAN_COST = 240, 130
 BODY_COST = 40
 """What a body costs beside its octets, in bytes."""
 
-RENDERED_COST, RENDERED_MOST = 200, 32
+RENDERED_COST, RENDERED_MOST = 300, 32
 """What an answer rendered for a shelf costs beside its octets, in bytes; how many a shelf has at the most."""
 
 SHARE, SMALL = 60, 2**20
@@ -47,12 +47,12 @@ class Shelf:
     bodies: Mapping[str, bytes]
     rendered: dict[Hashable, object] = field(default_factory=dict)
     """Answers made ready, by what selects them; see RamStore.put_rendered."""
-    rendered_cost: int = 0
+    rendered_costs: dict[Hashable, int] = field(default_factory=dict)
 
 
 def cost_of(key: str, shelf: Shelf) -> int:
     """What a shelf costs, in bytes."""
-    bodies = shelf.rendered_cost + sum(BODY_COST + len(body) for body in shelf.bodies.values())
+    bodies = sum(shelf.rendered_costs.values()) + sum(BODY_COST + len(body) for body in shelf.bodies.values())
     return KEY_COST + _text_cost(key) + sum(map(_response_cost, shelf.candidates)) + bodies
 
 
@@ -135,11 +135,11 @@ class RamStore:
         entry = self._sieve.peek(key)
         if entry is None or entry.value is not shelf:
             return False
-        if len(shelf.rendered) >= RENDERED_MOST or name in shelf.rendered:
+        if len(shelf.rendered) >= RENDERED_MOST and name not in shelf.rendered:
             shelf.rendered.clear()
-            shelf.rendered_cost = 0
+            shelf.rendered_costs.clear()
         shelf.rendered[name] = answer
-        shelf.rendered_cost += RENDERED_COST + octets
+        shelf.rendered_costs[name] = RENDERED_COST + octets
         return self._sieve.put(key, shelf, cost_of(key, shelf))
 
     def drop(self, key: str) -> None:

@@ -83,7 +83,9 @@ def test_rendered_answers_are_counted_and_go_with_their_shelf():
     assert ram.get("k").rendered["br"] == b"x" * 1000
     assert ram.used - before == 1000 + RENDERED_COST
     ram.put_rendered("k", shelf, "br", b"y", 1)
-    assert ram.used - before == 1 + RENDERED_COST
+    assert ram.used - before == 1 + RENDERED_COST, "in the place of the one before"
+    ram.put_rendered("k", shelf, "gzip", b"z", 2)
+    assert ram.used - before == 3 + 2 * RENDERED_COST and ram.get("k").rendered["br"] == b"y"
     newer = ram.put("k", (stored("k", "one", received=2000.0),), {"one": b"1"})
     assert newer.rendered == {} and ram.used == before
     assert not ram.put_rendered("k", shelf, "br", b"late", 4), "rendered from what has been replaced"
