@@ -116,24 +116,22 @@ class TieredStore:
         stored = replace(stored, fields=stored.fields.sharing_names())
         on_disk = self.disk.get(stored.key) if self.disk is not None else ()
         before = self._merged(stored.key, on_disk)
-        was_in_ram = self.ram.peek(stored.key) is not None
         others = [one for one in before if one.selecting != stored.selecting]
         candidates = (*others[-(self._variants - 1) :], stored) if self._variants > 1 else (stored,)
-        if self.disk is None:
+        if disk := self.disk if on_disk or self._is_written(stored, bodies) else None:
+            shelf = self.ram.put(stored.key, candidates, bodies)
+            named, whole = _bodies_of(on_disk), {**(shelf.bodies if shelf else {}), **bodies}
+            missing = {name: body for name, body in whole.items() if name not in named}
+            disk.put(stored.key, candidates, self._segments(missing))
+        else:
             candidates = self._held_in_ram(stored.key, candidates, bodies)
-        shelf = self.ram.put(stored.key, candidates, bodies)
-        if self.disk is not None:
-            whole = {**(shelf.bodies if shelf else {}), **bodies}
-            if on_disk or self._is_written(self.disk, stored, whole, is_new=not was_in_ram):
-                named = _bodies_of(on_disk)
-                missing = {name: body for name, body in whole.items() if name not in named}
-                self.disk.put(stored.key, candidates, self._segments(missing))
+            self.ram.put(stored.key, candidates, bodies)
         self._discard((*before, stored), candidates)
 
     def _held_in_ram(
         self, key: str, candidates: tuple[StoredResponse, ...], bodies: Mapping[str, bytes]
     ) -> tuple[StoredResponse, ...]:
-        """Those whose bodies RAM has or takes: without a disk store, there is nothing else to answer from."""
+        """Those whose bodies RAM has or takes: of a key that is not on disk, there is nothing else to answer from."""
         shelf = self.ram.peek(key)
         held = {*(shelf.bodies if shelf else ()), *(name for name in bodies if self.ram.takes(bodies[name]))}
         return tuple(
@@ -142,17 +140,20 @@ class TieredStore:
             if one.forms and one.forms[0].body_id in held
         )
 
-    def _is_written(
-        self, disk: DiskStore, stored: StoredResponse, whole: Mapping[str, bytes], *, is_new: bool
-    ) -> bool:
+    def _is_written(self, stored: StoredResponse, bodies: Mapping[str, bytes]) -> bool:
         """Whether a key that is not on disk is written there. A body whose segments were written already always is.
 
         The disk's policy sees RAM misses only: what RAM had already is no second request.
         """
-        if _bodies_of((stored,)).isdisjoint(whole):
+        if self.disk is None:
+            return False
+        shelf = self.ram.peek(stored.key)
+        if _bodies_of((stored,)).isdisjoint({*bodies, *(shelf.bodies if shelf else ())}):
             return True
-        size = sum(map(len, whole.values()))
-        return disk.admits(stored.key, size) if is_new else not disk.is_pressed
+        if shelf is not None:
+            return not self.disk.is_pressed
+        size = sum(end - first for form in stored.forms for first, end in form.held)
+        return self.disk.admits(stored.key, size)
 
     def _segments(self, bodies: Mapping[str, bytes]) -> Iterable[tuple[str, int, bytes]]:
         for body_id, body in bodies.items():

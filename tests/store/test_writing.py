@@ -136,3 +136,17 @@ async def test_what_would_be_kept_can_be_asked_before_it_arrives(tmp_path, disk,
     store = await opened(tmp_path, disk=disk)
     assert store.admits("k", length) is admitted
     await store.close()
+
+
+async def test_a_variant_that_no_store_took_is_not_found_beside_one_that_ram_took(tmp_path):
+    store = await opened(tmp_path, ram=2**20, disk=2**22)
+    for n in range(150):
+        filled(store, f"small{n}", 30_000)
+        if n % 20 == 0:
+            await settled(store)
+    assert store.disk.is_pressed
+    small, large = (stored("k", store.new_body_id("k"), size, variant=str(size)) for size in (15_000, 60_000))
+    store.keep(small, {small.forms[0].body_id: bytes(15_000)})
+    store.keep(large, {large.forms[0].body_id: bytes(60_000)})
+    assert store.look_up("k") == (small,)
+    await store.close()
