@@ -1,4 +1,4 @@
-"""Purge by numbers: `python -m bench.purge`. Order to last acknowledgement, a flood of orders, one tag on 200,000 objects."""
+"""Purge by numbers: `python -m bench.purge`. How soon orders are everywhere, a flood of them, one tag on very many."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A flood of orders in batches, while edges answer hits: what is lost, what it costs in memory, and what hits feel of it."""
+"""A flood of orders in batches, while edges answer hits: what is lost, what memory it takes, what hits feel of it."""
 
 from __future__ import annotations
 

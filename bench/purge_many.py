@@ -1,4 +1,4 @@
-"""One tag on very many stored objects: an order for it beside an order for one object, and the space that comes back."""
+"""One tag on very many stored objects: an order for it beside one for a single object, and the space given back."""
 
 from __future__ import annotations
 
@@ -48,7 +48,9 @@ async def _fill(folder: Path, objects: int, epoch: int) -> None:
             uri=uri,
             status=200,
             reason="OK",
-            fields=Fields([("Content-Type", "text/plain"), ("Cache-Control", "max-age=86400"), ("ETag", '"1"')]),
+            fields=Fields(
+                [("Content-Type", "text/plain"), ("Cache-Control", "max-age=86400"), ("ETag", '"1"')]
+            ),
             request_time=now,
             response_time=now,
             tags=("many",),

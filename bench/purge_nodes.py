@@ -1,4 +1,4 @@
-"""The nodes that bench/purge.py asks: an origin, a shield and edges, each as a process of its own, and how they are asked."""
+"""The nodes that bench/purge.py asks: origin, shield and edges, each a process of its own, and how they are asked."""
 
 from __future__ import annotations
 

@@ -59,9 +59,18 @@ def _check_network(network: object) -> object:
     return network
 
 
+def _check_bus(urls: object) -> object:
+    if isinstance(urls, str) and not all(
+        re.fullmatch(r"(nats|tls)://[^,\s]+", url) for url in urls.split(",") if urls
+    ):
+        raise ValueError("is not the URL of a NATS server: write nats://HOST:PORT or tls://HOST:PORT")
+    return urls
+
+
 Size = Annotated[int, BeforeValidator(parse_size), Field(ge=0)]
 Seconds = Annotated[float, Field(ge=0)]
 Address = Annotated[str, BeforeValidator(_check_address)]
+BusUrls = Annotated[str, BeforeValidator(_check_bus)]
 Network = Annotated[str, BeforeValidator(_check_network)]
 AdminAddress = Annotated[str, BeforeValidator(_check_admin)]
 ServerUrl = Annotated[str, BeforeValidator(_check_url)]

@@ -6,7 +6,16 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from httpcache.setting_kinds import Address, AdminAddress, Network, Seconds, ServerUrl, Size, split_address
+from httpcache.setting_kinds import (
+    Address,
+    AdminAddress,
+    BusUrls,
+    Network,
+    Seconds,
+    ServerUrl,
+    Size,
+    split_address,
+)
 
 
 class _Group(BaseModel):
@@ -155,6 +164,13 @@ class PurgeSettings(_Group):
     """Whether a node that connects from this machine is enrolled with the key that it shows, once per name."""
     log_at: str = ""
     """URL of the admin listener that keeps the purge log. Empty: the first shield's host, its port plus 1000."""
+    bus: BusUrls = ""
+    """NATS servers on which the purge log lives (JetStream), as in "nats://10.0.0.5:4222", several by commas.
+    Empty: a node keeps it, see `log_at`."""
+    bus_name: str = Field(default="edgeward", pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    """How the names of the stream and the bucket on the bus begin."""
+    bus_replicas: int = Field(default=1, ge=1, le=5)
+    """Servers of the NATS cluster that keep each order."""
     lag_limit: Seconds = 30.0
     """How long a worker may be cut off from the log before `when_cut_off` holds, in seconds."""
     when_cut_off: Literal["validate", "serve-stale", "refuse"] = "validate"
@@ -264,6 +280,10 @@ class Settings(_Group):
     def _check_next_hop(self) -> Settings:
         if self.tier == "shield" and self.shields:
             raise ValueError("a shield asks origins: `shields` is for edges")
+        if self.purge.bus and (self.purge.log_at or not self.purge.keys):
+            raise ValueError(
+                "`purge.bus` needs `purge.keys`, the operators' keys, at every node, and no `purge.log_at`"
+            )
         if not (self.origin or self.shields or self.origins):
             raise ValueError("no next hop: give `origin`, `origins` or, at an edge, `shields`")
         return self
@@ -288,6 +308,8 @@ class Settings(_Group):
     @property
     def keeps_log(self) -> bool:
         """Whether this node keeps the purge log: a shield or an edge that is alone, or the one that `log_at` names."""
+        if self.purge.bus:
+            return True  # a mirror of it
         if self.purge.log_at:
             return self._is_own_admin(self.purge.log_at)
         return not self.shields

@@ -122,13 +122,16 @@ class PurgeApi:
         claims, key = signer
         noted.get().who = key.name
         purge = self._keeper.settings.purge
-        parsed = parse_orders(body, purge.targets, purge.orders, dry=is_dry(body))
+        parsed = parse_orders(body, purge.targets, 1 if purge.bus else purge.orders, dry=is_dry(body))
         if isinstance(parsed, Problem):
             return parsed
         orders, wait = parsed
         noted.get().orders = [told(order) for order in orders[:SHOWN]]
         lacking = next(filter(None, map(claims.missing_for, orders)), None)
-        return lacking or (Wish(orders, key.name, claims.jti, claims.exp, self._keeper.now()), wait)
+        return lacking or (
+            Wish(orders, key.name, claims.jti, claims.exp, self._keeper.now(), body, token),
+            wait,
+        )
 
     async def _receipt(self, logged: Logged, wait: float, first: int | None = None) -> web.Response:
         """The receipt; of a batch it is the last order's, which covers all, and names the `first`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from aiohttp import web
 
@@ -21,6 +21,8 @@ BATCH = 256
 """Orders in one line."""
 BATCH_COST = 512 * 2**10
 """Bytes, about, of orders in one line; a single order may be larger."""
+MOST_BEHIND = 3
+"""Heartbeats for which a mirrored log may be out of reach: then followers are no longer told that this is its end."""
 SLOWEST = 30.0
 """Longest wait for a follower to take a line, in seconds."""
 
@@ -33,10 +35,13 @@ def cost(order: Order) -> int:
 class Feed:
     """Feeds followers from memory where they are nearly up to date, else from the log."""
 
-    def __init__(self, door: LogDoor, key: PrivateKey, heartbeat: float) -> None:
+    def __init__(
+        self, door: LogDoor, key: PrivateKey, heartbeat: float, behind: Callable[[], float] = lambda: 0.0
+    ) -> None:
         self._door = door
         self._key = key
         self._heartbeat = heartbeat
+        self._behind = behind
         self._tail: list[Logged] = []
         self._tail_cost = 0
         self._wakers: set[asyncio.Event] = set()
@@ -85,7 +90,7 @@ class Feed:
         self, response: web.StreamResponse, after: PurgeMark, nonce: str, waker: asyncio.Event
     ) -> None:
         seq, n, asked = 0, after.n, None
-        while not self._closing:
+        while not self._closing and self._behind() <= MOST_BEHIND * self._heartbeat:
             waker.clear()
             log = self._door.log
             if after.epoch != log.epoch or n < log.start - 1:
@@ -144,6 +149,7 @@ class Feed:
             orders=tuple(logged.order for logged in orders),
             is_reset=is_reset,
             question=question,
+            behind=self._behind(),
         )
 
     async def _write(self, response: web.StreamResponse, line: FeedLine) -> None:

@@ -17,6 +17,7 @@ class FeedLine(msgspec.Struct, frozen=True):
     """One line. `nonce` is the follower's own, `seq` counts from 0: nothing can be replayed, dropped or reordered.
 
     `first` is the number of the first of `orders`; `heartbeat` the longest silence to expect, in seconds.
+    `behind` is how long ago the keeper itself knew to be at the log's end, in seconds: 0 where the log is its own.
     `is_reset` says that the log has nothing to join on to what the follower has: it starts anew at `newest`.
     """
 
@@ -30,6 +31,7 @@ class FeedLine(msgspec.Struct, frozen=True):
     orders: tuple[Order, ...] = ()
     is_reset: bool = False
     question: Question | None = None
+    behind: float = 0.0
 
 
 class LineFault(Exception):

@@ -214,16 +214,16 @@ class Follower:
         for n, order in taken.orders:
             self.watermarks.apply(n, order)
         if taken.held is None and self.watermarks.mark.n >= taken.newest:
-            self._heard()
+            self._heard(taken.behind)
         self._to_acknowledge.set()
         if taken.question is not None:
             self._question = taken.question
             self._to_count.set()
         self._progressed()
 
-    def _heard(self) -> None:
-        self._heard_at = self._monotonic()
-        if not self.watermarks.proven:
+    def _heard(self, behind: float) -> None:
+        self._heard_at = max(self._heard_at, self._monotonic() - max(0.0, behind))
+        if not self.watermarks.proven and behind < self._settings.purge.lag_limit:
             self.watermarks.proven = True
             self._complaint = ""
             log.info("following the purge log, at %d.%d", self.watermarks.mark.epoch, self.watermarks.mark.n)

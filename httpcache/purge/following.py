@@ -25,13 +25,17 @@ from httpcache.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What a run of lines brought, durable already. `held` is set where what was held gives way to it."""
+    """What a run of lines brought, durable already. `held` is set where what was held gives way to it.
+
+    `behind` is how long ago the keeper itself knew to be at the end, in seconds.
+    """
 
     orders: tuple[tuple[int, Order], ...]
     newest: int
     heartbeat: float
     held: Held | None = None
     question: Question | None = None
+    behind: float = 0.0
 
 
 class Following:
@@ -76,7 +80,7 @@ class Following:
             return Taken((), last.newest, last.heartbeat, self.load())
         if orders:
             self._n = orders[-1][0]
-        return Taken(orders, last.newest, last.heartbeat)
+        return Taken(orders, last.newest, last.heartbeat, behind=last.behind)
 
     def _asked(self, opened: Sequence[FeedLine]) -> Question | None:
         """The newest question of these lines, in the names that this node has for stored responses."""

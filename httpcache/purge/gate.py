@@ -46,9 +46,14 @@ class Gate:
             verify_order_token, token, body, self._audience, self.operators.by_kid, self._now()
         )
 
-    async def node(self, token: str, body: bytes, address: str | None) -> NodeClaims | Problem:
-        """The claims of a node's token for this body, or a 401 or 403. `address` is where it connects from."""
-        return await asyncio.to_thread(self._node, token, body, address)
+    async def node(
+        self, token: str, body: bytes, address: str | None, at: float | None = None
+    ) -> NodeClaims | Problem:
+        """The claims of a node's token for this body, or a 401 or 403. `address` is where it connects from.
+
+        `at` is when it was shown, in Unix seconds, where that is not now.
+        """
+        return await asyncio.to_thread(self._node, token, body, address, self._now() if at is None else at)
 
     async def anyone(self, token: str, address: str | None) -> Problem | None:
         """None when an operator or a node asks (without a body)."""
@@ -63,11 +68,11 @@ class Gate:
         with self._enrolling:
             self.enrolled.forget(name)
 
-    def _node(self, token: str, body: bytes, address: str | None) -> NodeClaims | Problem:
+    def _node(self, token: str, body: bytes, address: str | None, at: float) -> NodeClaims | Problem:
         shown = _shown_key(token)
         if shown is None:
             return Problem(401, "key-unknown", "The node's token does not show the node's key.")
-        opened = verify_node_token(token, body, lambda _: shown, self._now())
+        opened = verify_node_token(token, body, lambda _: shown, at)
         if isinstance(opened, Problem):
             return opened
         claims, _ = opened

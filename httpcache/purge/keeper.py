@@ -13,12 +13,14 @@ from typing import Any
 import msgspec
 
 from httpcache import clock
+from httpcache.purge.bus import is_there
 from httpcache.purge.feed import Feed
 from httpcache.purge.gate import Gate
 from httpcache.purge.key_files import read_key_file
-from httpcache.purge.keys import new_operator, node_key
+from httpcache.purge.keys import KeyFault, new_operator, node_key
 from httpcache.purge.log import Logged, Wish
 from httpcache.purge.log_door import LogDoor
+from httpcache.purge.mirror import Mirror
 from httpcache.purge.receipts import Ledger
 from httpcache.settings import Settings
 
@@ -48,10 +50,20 @@ class LogKeeper:
             new_operator(folder / "keys")
         self.gate = Gate(settings.purge, folder, self.key.public, now)
         self.door = LogDoor(folder / "purge" / "log.db", self._appended)
-        self.feed = Feed(self.door, self.key, settings.purge.heartbeat)
+        self._mirror = self._mirrored()
+        behind = self._mirror.behind if self._mirror else lambda: 0.0
+        self.feed = Feed(self.door, self.key, settings.purge.heartbeat, behind)
         self._ledger_file = folder / "purge" / "workers.json"
         self._ledger: Ledger | None = None
         self._tasks: list[asyncio.Task[None]] = []
+
+    def _mirrored(self) -> Mirror | None:
+        """The mirror of the log where that lives on a bus. Raises KeyFault when nats-py is not there."""
+        if not self.settings.purge.bus:
+            return None
+        if not is_there():
+            raise KeyFault("purge.bus needs nats-py: pip install 'edgeward[nats]'")
+        return Mirror(self.settings, self.key, self.gate, self.door, self._appended)
 
     @property
     def ledger(self) -> Ledger:
@@ -66,11 +78,15 @@ class LogKeeper:
         self._ledger = Ledger(self.door.log.epoch, silence)
         await self.door.run(self._restore)
         self._ledger.register(self.settings.node_name, self.settings.workers, self.now())
+        if self._mirror is not None:
+            self._mirror.start(self._ledger)
         self._tasks = [asyncio.create_task(self._save_often()), asyncio.create_task(self._compact_often())]
 
     async def close(self) -> None:
         """End the feeds and close the log."""
         self.feed.close()
+        if self._mirror is not None:
+            await self._mirror.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -81,7 +97,7 @@ class LogKeeper:
 
     async def append(self, wish: Wish) -> tuple[Logged, ...]:
         """Make orders durable and publish them; none when their token has been used. Raises sqlite3.Error."""
-        return await self.door.append(wish)
+        return await (self._mirror or self.door).append(wish)
 
     async def find(self, n: int) -> Logged | None:
         """The order of that number, while the log has it."""
@@ -107,6 +123,8 @@ class LogKeeper:
 
     async def retire(self, node: str) -> bool:
         """Forget a node that has left for good, and its key; False when there is none of that name. Raises OSError."""
+        if self._mirror is not None:
+            await self._mirror.retire(node)
         await asyncio.to_thread(self.gate.forget, node)
         return self.ledger.retire(node)
 

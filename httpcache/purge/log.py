@@ -25,13 +25,18 @@ CREATE INDEX IF NOT EXISTS used_exp ON used (exp)
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """Orders as they were asked for: by whom, with which token (until when it is valid), when (Unix seconds)."""
+    """Orders as they were asked for: by whom, with which token (until when it is valid), when (Unix seconds).
+
+    `body` and `token` are as they came, for a bus that passes them on.
+    """
 
     orders: tuple[Order, ...]
     who: str
     jti: str
     exp: float
     at: float
+    body: bytes = b""
+    token: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +96,24 @@ class PurgeLog:
         """Note that a token has been used; False when it had been before."""
         with transaction(self._database):
             return self._use(Wish((), who, jti, exp, 0.0))
+
+    def follow(self, epoch: int, start: int) -> None:
+        """Mirror the log of that epoch, which has orders from `start` on: what does not join on to it goes."""
+        if epoch == self.epoch and self.newest >= start - 1:
+            return
+        with transaction(self._database):
+            self._database.execute("DELETE FROM orders")
+            self._database.execute(
+                "UPDATE log SET epoch = ?, start = ?, newest = ?", (epoch, start, start - 1)
+            )
+        self.epoch, self.start, self.newest = epoch, start, start - 1
+
+    def take(self, run: Sequence[Logged]) -> None:
+        """Keep a run of orders of the log that is mirrored, which goes on where the last one ended."""
+        with transaction(self._database):
+            self._insert(run)
+            self._database.execute("UPDATE log SET newest = ?", (run[-1].n,))
+        self.newest = run[-1].n
 
     def after(self, n: int, limit: int) -> list[Logged]:
         """At most `limit` orders with greater numbers, in order."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -89,6 +90,25 @@ class Ledger:
             row.reach(n, now)
             self.is_changed = True
             self._wake()
+
+    def begin(self, epoch: int) -> None:
+        """The log is of this epoch: in another one nobody has confirmed anything."""
+        if epoch == self.epoch:
+            return
+        self.epoch, self.is_changed = epoch, True
+        for rows in self._nodes.values():
+            rows[:] = [WorkerRow(heard=row.heard, feeds=row.feeds) for row in rows]
+
+    def progress(self, node: str) -> tuple[tuple[int, bool], ...]:
+        """Of each worker of a node, what it has applied and whether it follows."""
+        return tuple((row.n, row.feeds > 0) for row in self._nodes.get(node, []))
+
+    def told(self, node: str, workers: Sequence[tuple[int, bool]], at: float) -> None:
+        """What another node tells of its own workers, as of Unix time `at`."""
+        self.register(node, len(workers), at)
+        for index, (n, follows) in enumerate(workers):
+            self._nodes[node][index].feeds = int(follows)
+            self.acknowledge(node, index, n, at)
 
     def least(self, node: str | None = None) -> int:
         """How far every worker, of one node or of all, has confirmed."""

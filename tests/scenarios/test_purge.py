@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 
 import pytest
 
@@ -14,7 +13,7 @@ from httpcache.purge.keys import load_private_key
 async def purge(world, kind, *targets, soft=False, wait=5.0):
     """Send an order to the log's keeper, signed by the operator it made; the receipt."""
     keeper = world.nodes[0]
-    key = load_private_key(Path(keeper.settings.data_folder) / "keys" / "operator.key")
+    key = load_private_key(world.operator_key)
     order = {"kind": kind, "targets": list(targets), "soft": soft}
     return await send_order(keeper.admin_url, key, order, wait=wait)
 

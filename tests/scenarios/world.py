@@ -14,6 +14,7 @@ from yarl import URL
 import edge
 import shield
 from httpcache.purge.keeper import LogKeeper
+from httpcache.purge.keys import new_operator
 from httpcache.serve.admin import Admin
 from httpcache.serve.sockets import listening
 from httpcache.serve.worker import Worker
@@ -97,7 +98,8 @@ class Node:
 class World:
     """Everything a play needs. `tiers` is 1 (edges ask the origin) or 2 (edges ask the shields; the first has the log).
 
-    With `linked`, what the first edge follows the log by is a `link` that can be cut.
+    With `linked`, what the first edge follows the log by is a `link` that can be cut. `bus` is where the log lives, if
+    not at a node: it has a URL and a name.
     """
 
     def __init__(
@@ -108,6 +110,7 @@ class World:
         tiers: int = 2,
         shields: int = 1,
         linked: bool = False,
+        bus: Any = None,
         **settings: Any,
     ) -> None:
         self.origin = Origin()
@@ -117,6 +120,7 @@ class World:
         self._settings = settings
         self._shield_count = shields
         self._linked = linked
+        self._bus = bus if bus and bus.url else None
         self.link: Link | None = None
         self.shields: list[Node] = []
         self.edges: list[Node] = []
@@ -125,7 +129,7 @@ class World:
     async def __aenter__(self) -> World:
         await self.origin.start()
         for index in range(self._shield_count if self._tiers == 2 else 0):
-            at = {"log_at": self.shields[0].admin_url} if index else {}
+            at = {"log_at": self.shields[0].admin_url} if index and not self._bus else {}
             name = f"shield-{index + 1}" if index else "shield"
             self.shields.append(self._node(name, shield, at, origin=self.origin.url))
             await self.shields[-1].start()
@@ -134,8 +138,8 @@ class World:
             next_hop = {"shields": shields} if shields else {"origin": self.origin.url}
             at = {}
             if self._linked and not index:
-                self.link = await Link(self.shields[0].admin_url).start()
-                at = {"log_at": self.link.url}
+                self.link = await Link(self._bus.url if self._bus else self.shields[0].admin_url).start()
+                at = {"bus": f"nats://127.0.0.1:{self.link.port}"} if self._bus else {"log_at": self.link.url}
             node = self._node(f"edge-{index + 1}", edge, at, **next_hop)
             self.edges.append(node)
             await node.start()
@@ -162,8 +166,22 @@ class World:
             **next_hop,
             **self._settings,
         }
-        settings["purge"] = {**settings.get("purge", {}), **purge}
+        settings["purge"] = {**settings.get("purge", {}), **self._on_bus(), **purge}
         return Node(Settings.model_validate(settings), module)
+
+    def _on_bus(self) -> dict[str, Any]:
+        if self._bus is None:
+            return {}
+        if not self.operator_key.exists():
+            new_operator(self.operator_key.parent)
+        keys = self.operator_key.with_name("operators.jwks")
+        return {"bus": self._bus.url, "bus_name": self._bus.name, "keys": str(keys)}
+
+    @property
+    def operator_key(self) -> Path:
+        """The private key that signs orders."""
+        folder = self._folder / "operator" if self._bus else Path(self.nodes[0].settings.data_folder) / "keys"
+        return folder / "operator.key"
 
     async def __aexit__(self, *_: object) -> None:
         assert self._session is not None

@@ -1,0 +1,164 @@
+"""A purge log on NATS: what is not signed by an operator is no order, and the server may be lost and come back."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from httpcache import clock
+from httpcache.purge import keeper as keeper_module
+from httpcache.purge.bus import nats
+from httpcache.purge.client import OrderRefused, send_order
+from httpcache.purge.keys import KeyFault, load_private_key, new_operator
+from httpcache.purge.tokens import order_token
+from httpcache.settings import Settings
+from tests.purge.nats_server import NatsServer, needs_nats
+from tests.purge.nodes import until
+from tests.scenarios.laws.conftest import OnNats
+from tests.scenarios.test_purge import purge
+from tests.scenarios.world import World
+
+pytestmark = needs_nats
+
+TAG = json.dumps({"kind": "tag", "targets": ["news"]}).encode()
+
+
+@pytest.fixture
+def bus(nats_server):
+    return OnNats(nats_server.url, f"test-{clock.monotonic()}".replace(".", "-"))
+
+
+@pytest.fixture
+def stranger(tmp_path):
+    """The key of an operator whom no node knows."""
+    return load_private_key(new_operator(tmp_path / "stranger", "stranger")[0])
+
+
+async def publish(bus, body, token):
+    """What somebody does who can reach the server: publishes past the nodes."""
+    client = await nats.connect(bus.url)
+    await client.jetstream().publish(f"{bus.name}.orders", body, headers={"Edgeward-Token": token})
+    await client.close()
+
+
+def names(node):
+    """The nodes that a node's receipts name."""
+    return [row["node"] for row in node.keeper.ledger.rows(0, clock.now())]
+
+
+async def test_what_no_operator_has_signed_purges_nothing_and_the_next_order_is_applied(worlds, bus):
+    async with worlds() as world:
+        world.origin.answers("/a", b"x", Cache_Control="max-age=600", Surrogate_Key="news other")
+        await world.get("/a")
+        key = load_private_key(world.operator_key)
+        await publish(bus, TAG, "")
+        await publish(bus, b"\xff", "no token")
+        await publish(bus, TAG, order_token(key, b"another body", "edgeward", clock.now()))
+        await publish(bus, TAG, order_token(key, TAG, "edgeward", clock.now() - 3600))
+        await until(lambda: all(node.worker.watermarks.mark.n == 4 for node in world.nodes))
+        assert ";hit" in (await world.get("/a")).cache_status[-1]
+        assert (await purge(world, "tag", "other"))["n"] == 5
+        assert "detail=purged" in (await world.get("/a")).cache_status[-1]
+
+
+async def test_an_order_of_a_signer_who_is_unknown_here_makes_everything_be_validated(worlds, bus, stranger):
+    async with worlds() as world:
+        world.origin.answers("/a", b"x", Cache_Control="max-age=600", ETag='"1"', Surrogate_Key="news")
+        await world.get("/a")
+        await publish(bus, TAG, order_token(stranger, TAG, "edgeward", clock.now()))
+        await until(lambda: all(node.worker.watermarks.mark.n == 1 for node in world.nodes))
+        assert "detail=soft-purged" in (await world.get("/a")).cache_status[-1]
+
+
+async def test_a_receipt_from_any_node_names_all_until_one_is_retired(worlds):
+    async with worlds(edges=2) as world:
+        key = load_private_key(world.operator_key)
+        for node in world.nodes:
+            receipt = await send_order(node.admin_url, key, {"kind": "everything"}, 10.0)
+            assert receipt["confirmed"]
+            assert [row["node"] for row in receipt["nodes"]] == ["edge-1", "edge-2", "shield"]
+        await world.edges[1].stop()
+        receipt = await send_order(world.edges[0].admin_url, key, {"kind": "everything"}, 0.1)
+        assert not receipt["confirmed"]
+        await world.edges[0].keeper.retire("edge-2")
+        await until(lambda: "edge-2" not in names(world.shield))
+        assert (await send_order(world.shield.admin_url, key, {"kind": "everything"}, 10.0))["confirmed"]
+        await world.edges[1].start()
+
+
+async def test_a_token_is_good_once_on_whatever_node_also_after_restarts(worlds):
+    async with worlds() as world:
+        key = load_private_key(world.operator_key)
+        token = order_token(key, TAG, "edgeward", clock.now())
+
+        async def order(node):
+            fields = {"Authorization": f"Bearer {token}"}
+            async with world.session.post(f"{node.admin_url}/v1/purges", data=TAG, headers=fields) as answer:
+                return answer.status, (await answer.json()).get("error")
+
+        assert (await order(world.shield))[0] in (200, 202)
+        assert await order(world.edges[0]) == (401, "token-replayed")
+        await world.shield.restart()
+        assert await order(world.shield) == (401, "token-replayed")
+
+
+async def test_a_batch_is_refused_since_a_message_is_one_order(worlds):
+    async with worlds() as world:
+        order = {"kind": "tag", "targets": ["a"]}
+        with pytest.raises(OrderRefused) as caught:
+            await send_order(
+                world.shield.admin_url, load_private_key(world.operator_key), {"orders": [order, order]}
+            )
+        assert (caught.value.status, caught.value.error) == (400, "batch-out-of-range")
+
+
+@pytest.mark.slow
+async def test_a_server_that_is_killed_and_comes_back_has_lost_nothing(tmp_path):
+    server = NatsServer(tmp_path / "nats").start()
+    try:
+        bus = OnNats(server.url, "cdn")
+        async with World(tmp_path, bus=bus, purge={"heartbeat": 0.2, "lag_limit": 1.0}) as world:
+            world.origin.answers("/a", b"old", Cache_Control="max-age=600")
+            await world.get("/a")
+            assert (await purge(world, "tag", "x"))["confirmed"]
+            server.kill()
+            with pytest.raises(OrderRefused) as caught:
+                await purge(world, "url", "http://site.example/a")
+            assert caught.value.status == 503
+            await until(lambda: all(node.worker.watermarks.is_silent for node in world.nodes), 20)
+            assert "detail=purge-log-silent" in (await world.get("/a")).cache_status[-1]
+            server.start()
+            await until(lambda: all(node.worker.follower.is_following for node in world.nodes), 20)
+            world.origin.answers("/a", b"new", Cache_Control="max-age=600")
+            receipt = await purge(world, "url", "http://site.example/a")
+            assert receipt["confirmed"] and receipt["n"] == 2
+            assert (await world.get("/a")).body == b"new"
+            server.kill()
+            server.wipe()
+            server.start()
+            epoch = receipt["epoch"]
+            await until(lambda: all(node.worker.watermarks.mark.epoch > epoch for node in world.nodes), 20)
+            await until(lambda: all(node.worker.follower.is_following for node in world.nodes), 20)
+            assert "detail=purge-log-lost" in (await world.get("/a")).cache_status[-1]
+    finally:
+        server.kill()
+
+
+def test_without_nats_py_a_node_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setattr(keeper_module, "is_there", lambda: False)
+    _, keys = new_operator(tmp_path / "operator")
+    purge_settings = {"bus": "nats://127.0.0.1:1", "keys": str(keys)}
+    settings = Settings.model_validate({"origin": "http://127.0.0.1:1", "purge": purge_settings})
+    with pytest.raises(KeyFault, match=r"edgeward\[nats\]"):
+        keeper_module.LogKeeper(settings, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "purge_settings",
+    [{"bus": "http://x"}, {"bus": "nats://x:1"}, {"bus": "nats://x:1", "keys": "k", "log_at": "http://y"}],
+    ids=["no NATS URL", "without keys", "with log_at"],
+)
+def test_settings_that_cannot_be_meant_are_refused(purge_settings):
+    with pytest.raises(ValueError, match="purge"):
+        Settings.model_validate({"origin": "http://127.0.0.1:1", "purge": purge_settings})
