@@ -6,7 +6,7 @@ import re
 from ipaddress import ip_network
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(B|KiB|MiB|GiB|TiB|kB|MB|GB|TB)?", re.ASCII)
 _UNITS = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
@@ -74,3 +74,9 @@ BusUrls = Annotated[str, BeforeValidator(_check_bus)]
 Network = Annotated[str, BeforeValidator(_check_network)]
 AdminAddress = Annotated[str, BeforeValidator(_check_admin)]
 ServerUrl = Annotated[str, BeforeValidator(_check_url)]
+
+
+class Group(BaseModel):
+    """Settings that belong together: none can be changed, none is unknown."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from httpcache.purge_settings import PurgeSettings
 from httpcache.setting_kinds import (
     Address,
     AdminAddress,
-    BusUrls,
+    Group,
     Network,
     Seconds,
     ServerUrl,
@@ -18,11 +19,7 @@ from httpcache.setting_kinds import (
 )
 
 
-class _Group(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-
-class StoreSettings(_Group):
+class StoreSettings(Group):
     """What is kept, and how much of it."""
 
     ram: Size = 256 * 2**20
@@ -39,11 +36,13 @@ class StoreSettings(_Group):
     """Bytes that may wait to be written to disk; beyond it responses are not stored on disk."""
 
 
-class FetchSettings(_Group):
+class FetchSettings(Group):
     """How the next hop is asked."""
 
     connect_timeout: Seconds = 3.0
     """Longest wait for the next hop to accept a connection, in seconds."""
+    down_for: Seconds = 1.0
+    """How long a shield that could not be reached is asked last, in seconds; doubled each time, up to 32 times that."""
     first_byte_timeout: Seconds = 30.0
     """Longest wait from the request to the head of the response, in seconds."""
     between_bytes_timeout: Seconds = 15.0
@@ -74,7 +73,7 @@ class FetchSettings(_Group):
     """Largest body without a strong ETag that a range fetches whole, in bytes: nothing tells if its pieces fit."""
 
 
-class ServeSettings(_Group):
+class ServeSettings(Group):
     """How clients are answered."""
 
     connections: int = Field(default=8192, ge=1)
@@ -107,7 +106,7 @@ class ServeSettings(_Group):
     """Addresses or networks whose X-Forwarded-For and X-Forwarded-Proto are believed, as in "10.0.0.0/8"."""
 
 
-class CodingSettings(_Group):
+class CodingSettings(Group):
     """Content codings made and undone here, once, and stored."""
 
     codings: tuple[Literal["br", "zstd", "gzip"], ...] = ("br", "zstd", "gzip")
@@ -151,60 +150,7 @@ class CodingSettings(_Group):
     """Content that grows beyond this when it is decoded is broken off, in bytes."""
 
 
-class PurgeSettings(_Group):
-    """Signed orders, their log and the feed."""
-
-    keys: str = ""
-    """File of the operators' public keys (JWK set). Empty: operators.jwks in the data folder, made at first start."""
-    nodes: str = ""
-    """File of the nodes' public keys (JWK set). Empty: nodes.jwks in the node's data folder."""
-    audience: str = "edgeward"
-    """What the `aud` claim of an order must be."""
-    enrol: Literal["loopback", "never"] = "loopback"
-    """Whether a node that connects from this machine is enrolled with the key that it shows, once per name."""
-    log_at: str = ""
-    """URL of the admin listener that keeps the purge log. Empty: the first shield's host, its port plus 1000."""
-    bus: BusUrls = ""
-    """NATS servers on which the purge log lives (JetStream), as in "nats://10.0.0.5:4222", several by commas.
-    Empty: a node keeps it, see `log_at`."""
-    bus_name: str = Field(default="edgeward", pattern=r"^[A-Za-z0-9_-]{1,64}$")
-    """How the names of the stream and the bucket on the bus begin."""
-    bus_replicas: int = Field(default=1, ge=1, le=5)
-    """Servers of the NATS cluster that keep each order."""
-    lag_limit: Seconds = 30.0
-    """How long a worker may be cut off from the log before `when_cut_off` holds, in seconds."""
-    when_cut_off: Literal["validate", "serve-stale", "refuse"] = "validate"
-    """What a worker does when it is cut off from the log: it validates what is stored before it uses it, uses it as it
-    is (a purge may have been missed), or answers GET and HEAD with 503."""
-    heartbeat: Annotated[float, Field(gt=0)] = 2.0
-    """Longest silence of the feed, in seconds."""
-    log_age: Seconds = 30 * 86400.0
-    """Orders older than this are dropped from the log, in seconds."""
-    log_count: int = Field(default=1_000_000, ge=1)
-    """Orders kept in the log at the most."""
-    watermarks: int = Field(default=200_000, ge=16)
-    """Watermarks kept by one worker; beyond it the oldest are folded into one for everything."""
-    give_back_after: Seconds = 5.0
-    """How long after a hard order what it wants gone gives its space back, in seconds; 0 leaves that to eviction."""
-    targets: int = Field(default=1000, ge=1)
-    """Targets in one order at the most."""
-    orders: int = Field(default=1000, ge=1)
-    """Orders in one batch at the most."""
-    shared_keys: tuple[str, ...] = ()
-    """Ids (kid) of keys in `keys` that may be shared secrets (HS256): who can verify such a token can also sign one."""
-    failures: int = Field(default=20, ge=0)
-    """Failed attempts from one address within `failures_window` before more are refused with 429; 0 is no limit."""
-    failures_window: Annotated[float, Field(gt=0)] = 60.0
-    """The time in which failed attempts are forgotten, in seconds."""
-    audit_size: Size = 8 * 2**20
-    """Bytes of purge/audit.log in the data folder before it is put aside."""
-    audit_files: int = Field(default=8, ge=1)
-    """Audit logs put aside that are kept."""
-    count_time: Seconds = 5.0
-    """Longest look of a worker through its disk store for a dry order, in seconds; the rest is estimated from it."""
-
-
-class ObserveSettings(_Group):
+class ObserveSettings(Group):
     """What is told of the work."""
 
     access_log: str = ""
@@ -213,7 +159,7 @@ class ObserveSettings(_Group):
     """Level of the program's own log."""
 
 
-class SitePolicy(_Group):
+class SitePolicy(Group):
     """What holds for the requests of one host and path prefix, beside the RFCs. Defaults follow the RFCs alone."""
 
     host: str = "*"
@@ -244,7 +190,7 @@ class SitePolicy(_Group):
     """A response with Set-Cookie that is explicitly public: stored without the field, or not stored."""
 
 
-class Settings(_Group):
+class Settings(Group):
     """All settings of one node."""
 
     tier: Literal["edge", "shield"] = "edge"
@@ -263,6 +209,8 @@ class Settings(_Group):
     """The default origin: scheme, host and port."""
     shields: tuple[ServerUrl, ...] = ()
     """Shields that an edge asks, by rendezvous hashing of the cache key."""
+    origin_without_shield: bool = False
+    """Whether an edge asks the origin itself while no shield can be reached."""
     origins: dict[str, ServerUrl] = Field(default_factory=dict)
     """Origins by host, as in {"www.example.com" = "http://10.0.0.5"}; others go to `origin`."""
     origin_host: Literal["client", "origin"] = "client"
@@ -284,6 +232,8 @@ class Settings(_Group):
             raise ValueError(
                 "`purge.bus` needs `purge.keys`, the operators' keys, at every node, and no `purge.log_at`"
             )
+        if self.origin_without_shield and not (self.origin or self.origins):
+            raise ValueError("`origin_without_shield` needs `origin` or `origins`")
         if not (self.origin or self.shields or self.origins):
             raise ValueError("no next hop: give `origin`, `origins` or, at an edge, `shields`")
         return self

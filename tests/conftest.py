@@ -11,4 +11,7 @@ settings.load_profile("edgeward")
 def pytest_addoption(parser):
     """How long the fault campaign goes on, and what it is drawn from."""
     parser.addoption("--campaign-seconds", type=float, default=15, help="seconds of faults (15)")
+    parser.addoption(
+        "--purge-campaign-seconds", type=float, default=8, help="seconds of each purge campaign (8)"
+    )
     parser.addoption("--campaign-seed", type=int, default=0, help="seed of the campaign (another each time)")

@@ -24,6 +24,11 @@ LATENCY = Histogram(
 FETCHES = Counter(
     "edgeward_next_hop_requests", "Requests sent to the next hop, by what came back.", ["result"]
 )
+SHIELDS_DOWN = Gauge(
+    "edgeward_shields_down",
+    "Shields that could not be reached when they were last asked, most over workers.",
+    multiprocess_mode="livemax",
+)
 FETCHED_BYTES = Counter("edgeward_next_hop_bytes", "Octets of bodies received from the next hop.")
 ABANDONED = Counter("edgeward_abandoned", "Fetches given up as nobody was left to read what they brought.")
 COLLAPSED = Counter(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from httpcache.fetch.collapse import Collapser
-from httpcache.fetch.link import Link
+from httpcache.fetch.failover import Failover
 from httpcache.fetch.next_hop import NextHop
 from httpcache.fetch.route import Route
 from httpcache.messages import PurgeMark, StoredResponse
@@ -72,7 +72,7 @@ class Tier:
     identity: Identity
     store: TieredStore
     invalidations: InvalidationMarks
-    next_hop: NextHop | Link
+    next_hop: NextHop | Failover
     purges: Purges
     reached: Callable[[PurgeMark], Awaitable[bool]]
     coder: Coder

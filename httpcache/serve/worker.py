@@ -17,8 +17,9 @@ import uvloop
 
 from httpcache import clock
 from httpcache.fetch.collapse import Collapser
-from httpcache.fetch.link import Link
+from httpcache.fetch.failover import Failover
 from httpcache.fetch.next_hop import NextHop
+from httpcache.fetch.route import ToOrigins
 from httpcache.messages import PurgeMark
 from httpcache.observe import metrics
 from httpcache.observe.access_log import AccessLog
@@ -72,7 +73,7 @@ class Worker:
             identity=Identity(settings.node_name, settings.tier),
             store=self.store,
             invalidations=InvalidationMarks(folder / "invalidations"),
-            next_hop=Link(settings.fetch) if settings.shields else NextHop(settings.fetch),
+            next_hop=self._next_hop(settings),
             purges=self.watermarks,
             reached=self._reached,
             coder=Coder(),
@@ -95,6 +96,13 @@ class Worker:
         self._giving_back = GivingBack(self.tier, evicts=index == 0)
         self.follower.count = Matching(self.tier, reads_disk=index == 0).count
         self._server: asyncio.Server | None = None
+
+    @staticmethod
+    def _next_hop(settings: Settings) -> Failover | NextHop:
+        if not settings.shields:
+            return NextHop(settings.fetch)
+        direct = ToOrigins(settings.origin, settings.origins) if settings.origin_without_shield else None
+        return Failover(settings.fetch, direct, own_host=settings.origin_host == "origin")
 
     async def _reached(self, mark: PurgeMark) -> bool:
         return await self.follower.reached(mark, CATCH_UP)
@@ -139,6 +147,8 @@ class Worker:
     def measure(self) -> None:
         """Set the gauges."""
         metrics.PURGE_APPLIED.set(self.watermarks.mark.n)
+        if isinstance(self.tier.next_hop, Failover):
+            metrics.SHIELDS_DOWN.set(self.tier.next_hop.health.down)
         metrics.PURGE_CUT_OFF.set(self.watermarks.is_silent)
         metrics.PURGE_LAG.set(self.follower.lag(clock.monotonic()))
         metrics.CONNECTIONS.set(len(self.http.web_server.connections))

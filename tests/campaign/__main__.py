@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tests.campaign.campaign import Campaign
 from tests.campaign.cluster import DISK
+from tests.campaign.purge_campaign import PurgeCampaign
 
 
 def main() -> int:
@@ -22,6 +23,10 @@ def main() -> int:
         "--seed", type=int, default=1, help="what the faults, versions and clients are drawn from (1)"
     )
     parser.add_argument("--clients", type=int, default=12, help="clients at work at any time (12)")
+    parser.add_argument(
+        "--purge", action="store_true", help="orders, restarts and cuts alone, with several shields"
+    )
+    parser.add_argument("--nats", action="store_true", help="with --purge: the log lives on a NATS server")
     parser.add_argument("--folder", type=Path, help="where data and logs go; kept (a temporary one, removed)")
     parser.add_argument(
         "--mount", metavar="SIZE", help="put all data on a tmpfs of that size, as 80m; for root"
@@ -35,10 +40,19 @@ def main() -> int:
             mount = ["mount", "-t", "tmpfs", "-o", f"size={arguments.mount}", "tmpfs", str(disk)]
             subprocess.run(mount, check=True)
             stack.callback(subprocess.run, ["umount", "--lazy", str(disk)], check=False)
+        if arguments.purge:
+            return _purge(folder, arguments)
         campaign = Campaign(folder, arguments.seed, clients=arguments.clients)
         result = asyncio.run(campaign.run(arguments.seconds))
     print("\n".join(result.lines()))
     return 1 if result.tally.violations or result.unanswered or result.traces else 0
+
+
+def _purge(folder: Path, arguments: argparse.Namespace) -> int:
+    campaign = PurgeCampaign(folder, arguments.seed, on_nats=arguments.nats, clients=arguments.clients)
+    came = asyncio.run(campaign.run(arguments.seconds))
+    print("\n".join(came.lines()))
+    return 1 if came.violations else 0
 
 
 if __name__ == "__main__":

@@ -71,13 +71,13 @@ class Faults:
         node = self._a_node()
         await node.end(signal.SIGKILL)
         await asyncio.sleep(self._rng.uniform(0, 0.3))
-        await _started_again(node)
+        await started_again(node)
 
     async def restart_node(self) -> None:
         """An end as operators do it, and a start."""
         node = self._a_node()
         await node.end()
-        await _started_again(node)
+        await started_again(node)
 
     async def full_disk(self) -> None:
         """No room for a while: on a small mount none at all, else no file of a node may grow beyond a little."""
@@ -161,7 +161,7 @@ class Faults:
         return []
 
 
-async def _started_again(node: NodeProcess) -> None:
+async def started_again(node: NodeProcess) -> None:
     """Start a node; the port and the folder of one that was killed may be held for a moment by its workers."""
     for _ in range(20):
         process = await node.launch()

@@ -136,6 +136,8 @@ class World:
         for index in range(self._count):
             shields = tuple(one.url for one in self.shields)
             next_hop = {"shields": shields} if shields else {"origin": self.origin.url}
+            if self._settings.get("origin_without_shield"):
+                next_hop["origin"] = self.origin.url
             at = {}
             if self._linked and not index:
                 self.link = await Link(self._bus.url if self._bus else self.shields[0].admin_url).start()
