@@ -23,7 +23,7 @@ from rich.table import Table
 from bench import peers
 
 COOKIE = "Set-Cookie without public or s-maxage is not stored"
-RANGE = "its 206 says 4-9, six octets, and has five"
+RANGE = "a 206 for what we did not ask: five octets called six, without a validator"
 DIFFERS = {
     "conditional-lm-fresh-no-lm": "Date serves as Last-Modified, and is later than If-Modified-Since (9111 §4.3.2)",
     "headers-store-Set-Cookie": COOKIE,
@@ -32,7 +32,7 @@ DIFFERS = {
     "partial-store-partial-reuse-partial-byterange": RANGE,
     "partial-store-partial-reuse-partial-absent": RANGE,
     "partial-store-partial-reuse-partial-suffix": RANGE,
-    "partial-store-partial-complete": "no strong validator: parts may not be combined (9111 §3.4)",
+    "partial-store-partial-complete": "a part without a strong validator may not be completed (9111 §3.4)",
 }
 """Tests that we do not want to pass, and why (docs/decisions/0008)."""
 
