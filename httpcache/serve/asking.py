@@ -216,7 +216,7 @@ class Asking:
             decision = DoNotStore(NotStoredReason.TOO_LARGE)
         if isinstance(decision, DoNotStore):
             passed = Passed(reply, decision.reason)
-            if question.validate is not None and passed.is_of_response and reply.head.status < 500:
+            if question.validate is not None and passed.tells_of_the_next:
                 # What was asked about has been superseded: nothing may give it as if it were only stale.
                 tier.invalidations.mark(f"uri:{question.key.uri}", came.request_time)
             return Outcome.NOT_STORABLE, passed

@@ -63,6 +63,11 @@ class Passed:
             return False
         return self.detail not in (NotStoredReason.REQUEST_NO_STORE, NotStoredReason.AUTHORIZATION)
 
+    @property
+    def tells_of_the_next(self) -> bool:
+        """Whether the next response may most likely not be stored either; a failure (5xx) says nothing of it."""
+        return self.is_of_response and self.reply.head.status < 500
+
 
 @dataclass(frozen=True, slots=True)
 class Failed:

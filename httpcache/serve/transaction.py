@@ -171,7 +171,7 @@ class Transactions:
             case Stored() | Piece() as landed:
                 return self._landed(question, landed, flight_key, joined)
             case Passed() as landed:
-                if joined.led and landed.is_of_response:
+                if joined.led and landed.tells_of_the_next:
                     self._asking.keep_apart(question.key.key)
                 if joined.led:
                     return self._passing.pass_on(question, landed)

@@ -247,3 +247,12 @@ async def test_a_switch_of_protocols_that_nobody_asked_for_is_a_failure(world):
     got = await world.get("/a")
     assert got.status == 502
     assert "http_protocol_error" in got.fields["Proxy-Status"]
+
+
+@pytest.mark.parametrize("failure", [{"status": 503}, {"raw": b""}], ids=["503", "no response"])
+async def test_what_comes_after_a_failure_is_stored_at_once(world, failure):
+    world.origin.answers("/a", b"", **failure)
+    assert (await world.get("/a")).status >= 500
+    world.origin.answers("/a", b"good", Cache_Control="max-age=60")
+    assert ";stored" in (await world.get("/a")).cache_status[-1]
+    assert ";hit" in (await world.get("/a")).cache_status[-1]
