@@ -17,10 +17,11 @@ from rich.console import Console
 from edgeward.addresses import free_ports, parse_server
 from edgeward.demo_processes import Children
 from edgeward.faults import WorkFailed
-from edgeward.load import LoadOrder, measure
+from edgeward.load_measure import LoadOrder, measure
 from edgeward.load_report import render
 from edgeward.load_run import Pace
-from edgeward.load_workload import Workload, zipf_workload
+from edgeward.load_synthetic import Mix, synthetic_workload
+from edgeward.load_workload import Workload
 from edgeward.origin import told_to_stop
 from edgeward.purge import receipt_table, send
 from edgeward.tiers import ASKED_ON, outcome, read_tiers, without_keys
@@ -57,9 +58,7 @@ class Demo:
 
     async def run(self) -> list[str]:
         """Run all steps; what failed, in a line each."""
-        workload = zipf_workload(
-            objects=self._order.objects, alpha=0.9, requests=self._order.requests, seed=42
-        )
+        workload = synthetic_workload(Mix(self._order.objects, 0.9, self._order.requests))
         async with aiohttp.ClientSession() as session:
             await self._start(session)
             await self._load(workload)

@@ -9,9 +9,13 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from edgeward.load_compared import shown, verdict
 from edgeward.load_run import Run
 from edgeward.load_tally import TierTally, percentiles, tier_name
 from edgeward.tiers import TierOutcome
+
+PARTS = 60
+"""In how many parts the course of a run is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,34 @@ def report(run: Run, saw: OriginSaw | None) -> dict[str, Any]:
             },
         },
         "tiers": [_tier(tier_name(depth), tier) for depth, tier in enumerate(tally.tiers)],
+        "whole": _whole(run),
         "origin": _origin(run, saw),
+        "course": _course(run),
+    }
+
+
+def _whole(run: Run) -> dict[str, Any]:
+    """All tiers as one: hits at any of them among all good answers."""
+    hits, octets = run.tally.hits()
+    answers = run.tally.answers
+    return {
+        "tier": "whole",
+        "requests": answers,
+        "bytes": run.tally.octets,
+        "object_hit_ratio": hits / answers if answers else 0.0,
+        "byte_hit_ratio": octets / run.tally.octets if run.tally.octets else 0.0,
+    }
+
+
+def _course(run: Run) -> dict[str, list[float]]:
+    """Hit ratios of successive parts of the run, its warm-up too: `at` is the last request of each part."""
+    count = len(run.hit_at)
+    ends = sorted({count * part // PARTS for part in range(1, PARTS + 1)} - {0})
+    parts = [run.hit_at[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+    return {
+        "at": list(ends),
+        "edge": [round(part.count(1) / len(part), 4) for part in parts],
+        "whole": [round(1 - part.count(0) / len(part), 4) for part in parts],
     }
 
 
@@ -94,9 +125,24 @@ def _origin(run: Run, saw: OriginSaw | None) -> dict[str, Any]:
 
 def render(result: dict[str, Any]) -> RenderableType:
     """The report as tables for a terminal."""
-    return Group(
-        _summary(result), _latency_table(result["latency_ms"]), _tier_table(result), _origin_lines(result)
-    )
+    parts = [
+        _summary(result),
+        _latency_table(result["latency_ms"]),
+        _tier_table(result),
+        _origin_lines(result),
+    ]
+    return Group(*parts, *_compared(result))
+
+
+def _compared(result: dict[str, Any]) -> list[RenderableType]:
+    told = shown(result)
+    if not told:
+        why = result.get("compared", {}).get("why_not")
+        return [Text(f"not compared with other policies: {why}")] if why else []
+    table = _table("same requests, same room", "edge", "edge, bytes", "shield", "whole", "whole, bytes")
+    for one in told:
+        table.add_row(one.name, *one.shares)
+    return [table, Text(verdict(result), style="bold")]
 
 
 def _summary(result: dict[str, Any]) -> RenderableType:
@@ -108,7 +154,7 @@ def _summary(result: dict[str, Any]) -> RenderableType:
     )
     speed = f"[bold]{run['requests_per_second']:,.0f} requests/s[/]"
     lines = [
-        f"{run['requests']:,} requests in {run['seconds']:.1f} s: {speed}, {_errors(run)}",
+        f"{run['requests']:,} requests in {run['seconds']:.1f} s: {speed}, {_errors(run)}{_warm_up(work)}",
         f"{what}: {work['distinct_objects']:,} distinct, footprint {size(work['footprint_bytes'])}; "
         f"at best {ratio(work['best_object_hit_ratio'])} of requests and {ratio(work['best_byte_hit_ratio'])} of bytes "
         "can be hits",
@@ -120,6 +166,10 @@ def _summary(result: dict[str, Any]) -> RenderableType:
     if run["without_cache_status"]:
         lines.append(f"{run['without_cache_status']:,} answers had no Cache-Status")
     return Text.from_markup("\n".join(lines))
+
+
+def _warm_up(work: dict[str, Any]) -> str:
+    return f"; {work['warm_up_requests']:,} before to warm up" if work["warm_up_requests"] else ""
 
 
 def _errors(run: dict[str, Any]) -> str:
@@ -154,6 +204,9 @@ def _tier_table(result: dict[str, Any]) -> Table:
             *(f"{counts[name]:,}" for name in ("stale", "collapsed", "revalidated")),
             f"{counts['miss'] + counts['bypass']:,}",
         )
+    whole = result["whole"]
+    hits = (ratio(whole["object_hit_ratio"]), ratio(whole["byte_hit_ratio"]))
+    table.add_row("whole", f"{whole['requests']:,}", *(f"[bold]{one}[/]" for one in hits))
     return table
 
 

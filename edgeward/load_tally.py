@@ -64,10 +64,13 @@ class Tally:
         """Share of requests that the edges have answered from their stores so far."""
         return self.tiers[0].object_hit_ratio if self.tiers else 0.0
 
-    def add(self, cache_status: str, octets: int, seconds: float) -> None:
-        """Count a good answer: what its Cache-Status tells, the octets of its body, and how long it took."""
+    def add(self, cache_status: str, octets: int, seconds: float) -> int:
+        """Count a good answer: what its Cache-Status tells, the octets of its body, and how long it took.
+
+        Returns which tier it was a hit at, from 1, or 0 when it was none.
+        """
         self.octets += octets
-        answered_by = "origin"
+        answered_by, hit_at = "origin", 0
         through = handled(read_tiers(without_keys(cache_status)))
         for depth, (member, what) in enumerate(through):
             if depth == len(self.tiers):
@@ -78,6 +81,7 @@ class Tally:
             tier.nodes[member.name] += 1
             if what not in ASKED_ON:
                 answered_by = f"{tier_name(depth)} {what}"
+                hit_at = depth + 1 if what in ANSWERED else 0
         if not through:
             self.untold += 1
             answered_by = "no Cache-Status"
@@ -87,6 +91,14 @@ class Tally:
         if times is None:
             times = self.latencies[answered_by] = array("d")
         times.append(seconds)
+        return hit_at
+
+    def hits(self) -> tuple[int, int]:
+        """Requests, and octets, that any tier has answered from its store."""
+        return (
+            sum(tier.requests[one] for tier in self.tiers for one in ANSWERED),
+            sum(tier.octets[one] for tier in self.tiers for one in ANSWERED),
+        )
 
     def latencies_of(self, *, hits: bool | None = None) -> list[float]:
         """Latencies in ascending order: of edge hits, of all others, or of all."""

@@ -6,30 +6,37 @@ from collections.abc import Iterable, Sequence
 
 
 def bounds(requests: Sequence[tuple[str, int]], budget: int) -> tuple[float, float]:
-    """The highest object and byte hit ratio that `budget` bytes could give, each for itself.
+    """The highest object and byte hit ratio that `budget` bytes could give, each for itself."""
+    hits, octets = most_hits(requests, budget)
+    total = sum(size for _, size in requests)
+    return hits / max(1, len(requests)), octets / max(1, total)
+
+
+def most_hits(requests: Sequence[tuple[str, int]], budget: int, warm_up: int = 0) -> tuple[int, int]:
+    """The most hits and the most octets of hits, each for itself, among the requests after the first `warm_up`.
 
     To hit, an object must be kept from its last request to this one, which takes size × time of the cache's room.
     The cheapest intervals are taken, as if they could be laid into the cache as into one bag, until it is full.
+    What an interval takes before the warm-up is over takes no room of what is measured.
     """
     last: dict[tuple[str, int], int] = {}
     intervals: list[tuple[int, int]] = []  # how long, how large
     for at, request in enumerate(requests):
         before = last.get(request)
-        if before is not None and request[1] <= budget:
-            intervals.append((at - before, request[1]))
+        if before is not None and at >= warm_up and request[1] <= budget:
+            intervals.append((at - max(before, warm_up), request[1]))
         last[request] = at
-    room = budget * len(requests)
+    room = budget * max(0, len(requests) - warm_up)
     hits, _ = _taken(sorted(intervals, key=lambda one: one[0] * one[1]), room)
     _, octets = _taken(sorted(intervals), room)
-    total = sum(size for _, size in requests)
-    return hits / max(1, len(requests)), octets / max(1, total)
+    return hits, octets
 
 
 def _taken(intervals: Iterable[tuple[int, int]], room: int) -> tuple[int, int]:
     """Intervals taken in this order, and their octets. The one that fills the bag counts whole: this is a bound."""
     hits = octets = 0
     for length, size in intervals:
-        if room <= 0:
+        if room <= 0 and length:
             break
         room -= length * size
         hits += 1

@@ -48,6 +48,12 @@ STORE_BYTES = Gauge(
 STORE_RESPONSES = Gauge(
     "edgeward_store_responses", "Cache keys held in RAM.", ["store"], multiprocess_mode="livesum"
 )
+STORE_BUDGET = Gauge(
+    "edgeward_store_budget_bytes",
+    "Bytes that may be held, by store; of RAM in all workers together.",
+    ["store"],
+    multiprocess_mode="livesum",
+)
 PURGE_APPLIED = Gauge(
     "edgeward_purge_applied",
     "Number of the newest purge order applied, least over workers.",

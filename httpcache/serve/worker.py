@@ -154,8 +154,10 @@ class Worker:
         metrics.CONNECTIONS.set(len(self.http.web_server.connections))
         metrics.STORE_BYTES.labels("ram").set(self.store.ram.used)
         metrics.STORE_RESPONSES.labels("ram").set(len(self.store.ram))
+        metrics.STORE_BUDGET.labels("ram").set(self.settings.store.ram)
         if self.store.disk is not None and self.index == 0:
             metrics.STORE_BYTES.labels("disk").set(self.store.disk.eviction.used)
+            metrics.STORE_BUDGET.labels("disk").set(self.settings.store.disk)
         for kind, count in self.store.counts.faults.items():
             metrics.STORE_FAULTS.labels(kind).inc(count - self._faults.get(kind, 0))
             self._faults[kind] = count

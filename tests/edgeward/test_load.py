@@ -12,14 +12,14 @@ from rich.console import Console
 
 from edgeward.addresses import free_ports, parse_server
 from edgeward.cli import main
-from edgeward.load import LoadOrder, measure
+from edgeward.load_measure import LoadOrder, measure
 from edgeward.load_run import Pace
-from edgeward.load_workload import zipf_workload
+from edgeward.load_synthetic import Mix, synthetic_workload
 from edgeward.origin import serving
 
 
 async def run(port, **pace):
-    workload = zipf_workload(objects=20, alpha=1, requests=100, seed=1, sigma=0.5)
+    workload = synthetic_workload(Mix(objects=20, alpha=1, requests=100, seed=1, sigma=0.5))
     order = LoadOrder(
         (parse_server(f"http://127.0.0.1:{port}"),), workload, Pace(**{"concurrency": 4} | pace)
     )
@@ -77,6 +77,70 @@ async def test_what_is_not_a_whole_good_answer_is_an_error(answer, reason):
     finally:
         await runner.cleanup()
     assert result["run"]["errors_by_reason"] == {reason: 100}
+
+
+async def test_in_an_open_loop_a_stall_is_in_the_latency_of_all_that_were_due_meanwhile():
+    is_first = True
+
+    async def stalling(request):
+        nonlocal is_first
+        if is_first and request.path != "/_count":
+            is_first = False
+            await asyncio.sleep(0.5)
+        return web.Response(body=bytes(int(request.query.get("size", 0))))
+
+    runner, port = await served(stalling)
+    try:
+        result = await run(port, rate=400.0, concurrency=1)
+    finally:
+        await runner.cleanup()
+    # 100 requests are due within 0.25 s: each of them waited for what the first one waited for.
+    assert result["run"]["errors"] == 0
+    assert result["latency_ms"]["all"]["p50"] > 250
+    assert result["run"]["late"] > 50
+
+
+async def test_the_warm_up_is_in_no_number_of_what_is_measured():
+    (port,) = free_ports(1)
+    workload = synthetic_workload(Mix(objects=20, alpha=1, requests=100, seed=1, sigma=0.5, warm_up=30))
+    async with serving("127.0.0.1", port) as origin:
+        order = LoadOrder((parse_server(f"http://127.0.0.1:{port}"),), workload, Pace(4))
+        result = await measure(order, Console(quiet=True))
+        assert origin.count.requests == 100
+    assert result["run"]["requests"] == result["origin"]["requests"] == 70
+    assert result["latency_ms"]["all"]["count"] == 70
+    assert result["workload"]["warm_up_requests"] == 30
+
+
+REFUSED = [
+    (["--warm-up", "5", "--requests", "5"], "nothing is left to measure"),
+    (["--warm-up", "110%"], "share below 100%"),
+    (["--edge-store", "64MiB,1GiB,1"], "RAM,DISK"),
+    (["--edge-store", "much"], "much"),
+    (["--uncacheable", "0.6", "--short-lived", "0.6"], "more than all objects"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "says"), REFUSED, ids=[" ".join(row[0]) for row in REFUSED])
+def test_wrong_options_are_refused_with_what_is_wrong(arguments, says):
+    got = CliRunner().invoke(main, ["load", "http://127.0.0.1:1", *arguments])
+    assert (got.exit_code, says in got.stderr) == (2, True), got.stderr
+
+
+async def test_where_the_budgets_are_not_known_the_report_says_why_nothing_is_compared():
+    (port,) = free_ports(1)
+    async with serving("127.0.0.1", port):
+        arguments = [
+            "load",
+            f"http://127.0.0.1:{port}",
+            "--requests",
+            "5",
+            "--edge-admin",
+            f"http://127.0.0.1:{port}",
+        ]
+        got = await asyncio.to_thread(CliRunner().invoke, main, arguments)
+    assert got.exit_code == 0
+    assert "not compared with other policies" in got.stdout
 
 
 def test_nothing_to_connect_to_is_one_line_and_exit_code_1():

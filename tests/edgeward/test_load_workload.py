@@ -7,12 +7,14 @@ from collections import Counter
 from statistics import median
 
 import pytest
+import zstandard
 
-from edgeward.load_workload import read_trace, zipf_workload
+from edgeward.load_synthetic import Mix, synthetic_workload
+from edgeward.load_workload import read_trace
 
 
 def workload(**changes):
-    return zipf_workload(**({"objects": 500, "alpha": 0.9, "requests": 5000, "seed": 1} | changes))
+    return synthetic_workload(Mix(**({"objects": 500, "alpha": 0.9, "requests": 5000, "seed": 1} | changes)))
 
 
 def test_the_same_seed_gives_the_same_workload():
@@ -61,27 +63,32 @@ TRACES = [
 ]
 
 
-@pytest.mark.parametrize(("packed"), [False, True], ids=["plain", "gzip"])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, zstandard.compress], ids=["plain", "gzip", "zstd"])
 @pytest.mark.parametrize("text", [row[1] for row in TRACES], ids=[row[0] for row in TRACES])
-def test_a_trace_is_read(tmp_path, text, packed):
-    file = tmp_path / ("t.csv.gz" if packed else "t.csv")
-    file.write_bytes(gzip.compress(text.encode()) if packed else text.encode())
+def test_a_trace_is_read(tmp_path, text, pack):
+    file = tmp_path / "trace"
+    file.write_bytes(pack(text.encode()))
     trace = read_trace(file)
     assert list(trace.sequence) == [0, 1, 0]
     assert list(trace.sizes) == [10, 20]
     assert list(read_trace(file, requests=2).sequence) == [0, 1]
 
 
+PACKED = zstandard.compress(b"a,10\nb,20\n" * 1000)
 FAULTS = [
+    (PACKED[:-5], "cut off"),
+    (PACKED[:4] + b"\xff" * 20, "unpacked"),
+    (gzip.compress(b"a,10\n", mtime=0)[:5] + b"\xff" * 9, "unpacked"),
     (b"a,10\nb\n", "line 2"),
     (b"a,10\nb,-1\n", "line 2"),
     (b"a,1\nb,1,2,3\n", "line 2"),
     (b"", "no request"),
-    (b"\x28\xb5\x2f\xfdxx", "zstd"),
 ]
 
 
-@pytest.mark.parametrize(("text", "says"), FAULTS, ids=[str(row[0]) for row in FAULTS])
+@pytest.mark.parametrize(
+    ("text", "says"), FAULTS, ids=[f"{number} {row[1]}" for number, row in enumerate(FAULTS)]
+)
 def test_a_wrong_trace_is_refused_by_line(tmp_path, text, says):
     (tmp_path / "t").write_bytes(text)
     with pytest.raises(ValueError, match=says):

@@ -1,0 +1,78 @@
+"""How much room the nodes under load have: as their metrics tell, and what an object costs there beside its octets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import aiohttp
+from prometheus_client.parser import text_string_to_metric_families
+
+from edgeward.addresses import Server
+from edgeward.simulate import Budgets
+from httpcache.messages import Fields, Form, StoredResponse
+from httpcache.setting_kinds import parse_size
+from httpcache.store.ram import Shelf, cost_of
+from httpcache.store.records import encode_record
+
+BUDGET = "edgeward_store_budget_bytes"
+ROW_COST = 1250
+"""What the two rows of an object cost in the database of a disk store beside their values, in bytes: 950 when new,
+1,400 later, when rows have come and gone and pages are filled in part."""
+
+EMPTY = 28 * 2**10
+"""What a disk store takes when it is empty, in bytes."""
+
+
+class NoBudgets(Exception):
+    """The budgets of a node are not known; the message says why."""
+
+
+def parse_budgets(text: str) -> Budgets:
+    """RAM, or RAM and disk, as in "64MiB,1GiB". Raises ValueError."""
+    sizes = [parse_size(part.strip()) for part in text.split(",")]
+    numbers = [size for size in sizes if isinstance(size, int)]
+    if len(numbers) != len(sizes) or len(sizes) > 2:
+        raise ValueError("write RAM,DISK as in 64MiB,1GiB")
+    return Budgets(numbers[0], numbers[1] if len(numbers) > 1 else 0)
+
+
+async def read_budgets(session: aiohttp.ClientSession, admin: Server) -> Budgets:
+    """The budgets that a node's /metrics tells. Raises NoBudgets."""
+    try:
+        async with session.get(f"{admin.url}/metrics") as response:
+            text = await response.text()
+        families = list(text_string_to_metric_families(text)) if response.status == 200 else []
+    except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
+        raise NoBudgets(f"{admin.url}/metrics: {error or type(error).__name__}") from error
+    told = {
+        sample.labels.get("store"): int(sample.value)
+        for family in families
+        for sample in family.samples
+        if sample.name == BUDGET
+    }
+    if "ram" not in told:
+        raise NoBudgets(f"{admin.url}/metrics does not tell {BUDGET}")
+    return Budgets(told["ram"], told.get("disk", 0))
+
+
+def overheads(fields: Iterable[tuple[str, str]], uri: str, tag: str) -> list[tuple[int, int]]:
+    """What an object costs beside its octets, in RAM and on disk, in bytes each: at the edge, at the shield.
+
+    `fields` are those of an answer to a client, to which each tier has added a Via and a Cache-Status.
+    """
+    lines = list(fields)
+    added = [at for at, line in enumerate(lines) if line[0].lower() == "cache-status"]
+    costs = []
+    for depth in range(len(added)):
+        own = set(added[len(added) - 1 - depth :])
+        own |= {at - 1 for at in own}  # the tier's Via stands before its Cache-Status
+        stored = [line for at, line in enumerate(lines) if at not in own and line[0].lower() != "age"]
+        costs.append(_overhead([*stored, ("Surrogate-Key", tag)], uri, tag))
+    return costs
+
+
+def _overhead(lines: list[tuple[str, str]], uri: str, tag: str) -> tuple[int, int]:
+    key = f"http://{uri}"
+    form = Form("", "0" * 55, 1000, ((0, 1000),))
+    stored = StoredResponse(key, uri, 200, "OK", Fields(lines), 1e9, 1e9, tags=(tag,), forms=(form,))
+    return cost_of(key, Shelf((stored,), {form.body_id: b""})), len(encode_record(key, (stored,))) + ROW_COST
