@@ -17,7 +17,7 @@ except ImportError:
     nats = None  # type: ignore[assignment]
 
 from httpcache.purge.tokens import CLOCK_SKEW, LONGEST_LIFE
-from httpcache.settings import PurgeSettings
+from httpcache.purge_settings import PurgeSettings
 
 log = logging.getLogger("edgeward.purge")
 

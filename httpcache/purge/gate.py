@@ -19,7 +19,7 @@ from httpcache.purge.tokens import (
     verify_node_token,
     verify_order_token,
 )
-from httpcache.settings import PurgeSettings
+from httpcache.purge_settings import PurgeSettings
 
 log = logging.getLogger("edgeward.purge")
 

@@ -17,7 +17,7 @@ from httpcache.purge.attempts import Attempts
 from httpcache.purge.audit import AuditLog
 from httpcache.purge.noting import Noted, noted
 from httpcache.purge.problems import Problem
-from httpcache.settings import PurgeSettings
+from httpcache.purge_settings import PurgeSettings
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

@@ -124,9 +124,10 @@ class FileSender:
         try:
             return await asyncio.shield(work)
         except asyncio.CancelledError:
-            await asyncio.wait(
-                [work]
-            )  # the thread must not meet the descriptor closed, and opened for something else
+            # The thread must not meet the descriptor closed, and opened for something else.
+            await asyncio.wait([work])
+            if not work.cancelled():
+                work.exception()  # read here: nobody else will
             raise
         except ConnectionError:
             raise
