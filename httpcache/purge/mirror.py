@@ -34,6 +34,8 @@ ANYTHING = Order(Kind.EVERYTHING, (), soft=True)
 
 TELL_EVERY = 0.02
 """Seconds between two looks at whether there is something to tell other nodes."""
+CANCEL_AGAIN = 0.1
+"""Seconds after which a task that goes on is cancelled once more."""
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.05, 5.0
 """Pauses before connecting again, in seconds: doubled at each failure, and shortened at random."""
 
@@ -82,8 +84,7 @@ class Mirror:
     async def close(self) -> None:
         """Stop."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+            await _end([self._task])
 
     def behind(self) -> float:
         """Seconds since the mirror was last known to be at the end of the log."""
@@ -136,9 +137,7 @@ class Mirror:
             for one in done:
                 one.result()
         finally:
-            for one in tasks:
-                one.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await _end(tasks)
 
     async def _take(self, bus: Bus) -> None:
         end = await bus.end()
@@ -236,3 +235,14 @@ class Mirror:
                 return msgspec.json.decode(signed.body, type=Progress)
         log.error("what %s tells on the purge bus is not signed by it", told.node)
         return None
+
+
+async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Cancel tasks until they have ended: a wait_for inside the client that is over at that moment swallows it once."""
+    while left := [one for one in tasks if not one.done()]:
+        for one in left:
+            one.cancel()
+        await asyncio.wait(left, timeout=CANCEL_AGAIN)
+    for one in tasks:
+        if not one.cancelled():
+            one.exception()  # it has been told, or is told by the one that failed first
