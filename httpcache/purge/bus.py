@@ -77,6 +77,7 @@ class Bus:
         self._client: Any = None
         self._stream_context: Any = None
         self._store: Any = None
+        self._broken = asyncio.Event()
 
     async def open(self) -> None:
         """Connect; make the stream and the bucket where they are not there yet. Raises BusError."""
@@ -89,6 +90,8 @@ class Bus:
                 ping_interval=max(1, int(self._settings.heartbeat)),
                 max_outstanding_pings=2,
                 error_cb=_quiet,
+                disconnected_cb=self._break,
+                closed_cb=self._break,
                 drain_timeout=1,
             )
         )
@@ -119,6 +122,14 @@ class Bus:
             return await _asked(self._stream_context.create_key_value(config))
         except Exception as error:
             raise BusError(_words(error)) from error
+
+    async def _break(self) -> None:
+        self._broken.set()
+
+    async def lost(self) -> None:
+        """Wait until the connection is lost, which calls under way would learn late. Raises BusError."""
+        await self._broken.wait()
+        raise BusError("NATS: the connection is lost")
 
     async def close(self) -> None:
         """Close the connection."""

@@ -129,9 +129,8 @@ class Mirror:
 
     async def _follow(self, bus: Bus) -> None:
         """One connection: orders, what others tell, and what this node tells; until one of them ends."""
-        tasks = [
-            asyncio.create_task(one) for one in (self._take(bus), self._listen(bus), self._tell_often(bus))
-        ]
+        works = (self._take(bus), self._listen(bus), self._tell_often(bus), bus.lost())
+        tasks = [asyncio.create_task(one) for one in works]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for one in done:

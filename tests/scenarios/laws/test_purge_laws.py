@@ -255,7 +255,7 @@ async def test_an_edge_that_is_cut_off_for_too_long(worlds, mode, status, body, 
         world.link.cut()
         assert not (await purge(world, "url", URL, wait=0.1))["confirmed"]
         world.origin.answers("/a", b"new", **(fields | {"ETag": '"2"'}))
-        await until(lambda: edge.worker.watermarks.is_silent)
+        await until(lambda: edge.worker.watermarks.is_silent, 20)
         for _ in range(2):
             got = await world.get("/a")
             assert got.status == status
@@ -265,7 +265,7 @@ async def test_an_edge_that_is_cut_off_for_too_long(worlds, mode, status, body, 
             assert ready.status == 503
             assert (await ready.json())["workers"][0]["cut_off"] is True
         world.link.mend()
-        await until(lambda: edge.worker.follower.is_following)
+        await until(lambda: edge.worker.follower.is_following, 20)
         assert (await world.get("/a")).body == b"new"
         assert ";hit" in (await world.get("/a")).cache_status[-1]
         async with world.session.get(f"{edge.admin_url}/readyz") as ready:
