@@ -34,6 +34,8 @@ START_WAIT = 2.0
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.05, 5.0
 """Pauses before connecting again, in seconds: doubled at each failure, and shortened at random."""
 CONNECT = 5.0
+STEP = 16
+"""Orders that are applied before others get their turn: about a tenth of a millisecond."""
 SILENT_HEARTBEATS = 3
 """Heartbeats that may be missed before the connection is given up."""
 LONGEST_LINE = 8 * 2**20
@@ -187,7 +189,7 @@ class Follower:
         assert self._following is not None
         async for lines in self._lines(content):
             taken = await self._run(self._following.take, lines)
-            self._apply(taken)
+            await self._apply(taken)
             if taken.held is not None:
                 return
 
@@ -205,14 +207,16 @@ class Follower:
             if lines:
                 yield lines
 
-    def _apply(self, taken: Taken) -> None:
+    async def _apply(self, taken: Taken) -> None:
         """Durable already: now in memory, then known to whoever waits, then acknowledged."""
         self._heartbeat = taken.heartbeat
         self._failures = 0
         if taken.held is not None:
             self.watermarks.adopt(taken.held.mark, taken.held.floor, taken.held.levels)
-        for n, order in taken.orders:
-            self.watermarks.apply(n, order)
+        for at in range(0, len(taken.orders), STEP):
+            for n, order in taken.orders[at : at + STEP]:
+                self.watermarks.apply(n, order)
+            await asyncio.sleep(0)  # hits are answered between
         if taken.held is None and self.watermarks.mark.n >= taken.newest:
             self._heard(taken.behind)
         self._to_acknowledge.set()

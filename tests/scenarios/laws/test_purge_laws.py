@@ -189,7 +189,11 @@ def impatient(monkeypatch):
 
 def deaf(node):
     """A node that no longer hears the log: every order comes, and none gets through to it."""
-    node.worker.follower._apply = lambda taken: None
+
+    async def ignored(taken):
+        pass
+
+    node.worker.follower._apply = ignored
 
 
 async def behind(world, at):
