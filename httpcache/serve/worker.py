@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -174,10 +175,18 @@ async def _serve(settings: Settings, wiring: Wiring, index: int, sock: socket.so
         loop.add_signal_handler(number, stop.set)
     loop.add_reader(sys.stdin.fileno(), _end_with_supervisor)
     await worker.start()
+    _spare_the_collector()
     reporting = asyncio.create_task(_report(worker))
     await stop.wait()
     await worker.drain()
     reporting.cancel()
+
+
+def _spare_the_collector() -> None:
+    """Have garbage looked for among what is young. What is stored stays: to pass over it all stops every answer."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 50, 20)
 
 
 def _end_with_supervisor() -> None:
