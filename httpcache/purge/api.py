@@ -24,7 +24,8 @@ from httpcache.purge.nodes_api import NodesApi
 from httpcache.purge.noting import noted
 from httpcache.purge.orders import told
 from httpcache.purge.problems import Problem
-from httpcache.purge.relay import NODE_FIELD, Relay
+from httpcache.purge.relay import Relay
+from httpcache.purge.signer import operator_of
 from httpcache.purge.tokens import NodeClaims
 from httpcache.purge.watch import SHOWN, Watch
 from httpcache.settings import Settings
@@ -108,19 +109,10 @@ class PurgeApi:
 
     async def _wish(self, request: web.Request, body: bytes) -> tuple[Wish, float] | Problem:
         """What is ordered, by whom, and how long they wait; the signature is looked at before the body."""
-        token = bearer(request)
-        if isinstance(token, Problem):
-            return token
-        relayed = request.headers.get(NODE_FIELD)
-        if relayed is not None:
-            node = await self._keeper.gate.node(relayed, body, request.remote)
-            if isinstance(node, Problem):
-                return node
-        signer = await self._keeper.gate.operator(token, body)
+        signer = await operator_of(request, body, self._keeper.gate)
         if isinstance(signer, Problem):
             return signer
         claims, key = signer
-        noted.get().who = key.name
         purge = self._keeper.settings.purge
         parsed = parse_orders(body, purge.targets, 1 if purge.bus else purge.orders, dry=is_dry(body))
         if isinstance(parsed, Problem):
@@ -129,7 +121,7 @@ class PurgeApi:
         noted.get().orders = [told(order) for order in orders[:SHOWN]]
         lacking = next(filter(None, map(claims.missing_for, orders)), None)
         return lacking or (
-            Wish(orders, key.name, claims.jti, claims.exp, self._keeper.now(), body, token),
+            Wish(orders, key.name, claims.jti, claims.exp, self._keeper.now(), body, str(bearer(request))),
             wait,
         )
 

@@ -9,9 +9,8 @@ from aiohttp import web
 
 from httpcache.purge.answering import bearer, read_body, refuse
 from httpcache.purge.keeper import LogKeeper
-from httpcache.purge.noting import noted
 from httpcache.purge.problems import Problem
-from httpcache.purge.relay import NODE_FIELD
+from httpcache.purge.signer import operator_of
 
 log = logging.getLogger("edgeward.purge")
 
@@ -70,19 +69,10 @@ class NodesApi:
 
     async def _may_retire(self, request: web.Request, body: bytes) -> Problem | None:
         """None for an operator whose token nothing narrows, and that has not been used."""
-        token = bearer(request)
-        if isinstance(token, Problem):
-            return token
-        relayed = request.headers.get(NODE_FIELD)
-        if relayed is not None:
-            node = await self._keeper.gate.node(relayed, body, request.remote)
-            if isinstance(node, Problem):
-                return node
-        signer = await self._keeper.gate.operator(token, body)
+        signer = await operator_of(request, body, self._keeper.gate)
         if isinstance(signer, Problem):
             return signer
         claims, key = signer
-        noted.get().who = key.name
         if claims.is_narrowed:
             return Problem(
                 403, "right-missing", "The token does not carry the right 'nodes': it is narrowed."
