@@ -72,7 +72,7 @@ class StoredContent:
             stop = min(end, at - at % size + size) if in_files else end
             place = await self._store.segments.locate(form.body_id, at // size) if in_files else None
             if place is not None and place.length >= at % size + stop - at:
-                yield Place(place.path, place.offset + at % size, stop - at)
+                yield place.part(at % size, at % size + stop - at)
             else:
                 async for data in self._store.read(self.stored, form, at, stop):
                     yield data
@@ -84,7 +84,7 @@ class StoredContent:
 
 
 def _read(place: Place) -> bytes:
-    with place.path.open("rb", buffering=0) as file:
+    with place.open() as file:
         data = os.pread(file.fileno(), place.length, place.offset)
     if len(data) < place.length:
         raise OSError("the file is shorter than it was")

@@ -155,7 +155,7 @@ PROBED = 256 * 2**10
 def _send_cached(descriptor: int, place: Place, sent: int) -> int | None:
     """See _send_some; None where it might wait for a disk. A thread would cost more than the octets do."""
     try:
-        with place.path.open("rb", buffering=0) as file:
+        with place.open() as file:
             if _is_cached(file.fileno(), place.offset + sent, place.offset + place.length):
                 return _send(descriptor, file.fileno(), place, sent)
     except ConnectionError:
@@ -177,7 +177,7 @@ def _is_cached(file: int, first: int, end: int) -> bool:
 
 def _send_some(descriptor: int, place: Place, sent: int) -> int:
     """Octets of a place that a socket took, after the first `sent` of them, until it would have blocked."""
-    with place.path.open("rb", buffering=0) as file:
+    with place.open() as file:
         return _send(descriptor, file.fileno(), place, sent)
 
 
@@ -186,6 +186,8 @@ def _send(descriptor: int, file: int, place: Place, sent: int) -> int:
     more = 0
     while sent + more < place.length:
         try:
+            if more and not place.is_as_it_was(file):
+                raise OSError("the file has been written to")
             count = os.sendfile(descriptor, file, place.offset + sent + more, place.length - sent - more)
             if count == 0:
                 raise OSError("the file is shorter than it was")

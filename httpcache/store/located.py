@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections import OrderedDict
 from pathlib import Path
 
 from httpcache.store import records
 from httpcache.store.database import Database
-from httpcache.store.segments import Place
+from httpcache.store.segments import Place, stamp_of
 
 REMEMBERED = 10_000
 """Files whose content was found whole, that are remembered at the most."""
@@ -18,7 +19,7 @@ class Located:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._whole: OrderedDict[str, tuple[Place, int]] = OrderedDict()
+        self._whole: OrderedDict[str, Place] = OrderedDict()
 
     def known(self, name: str) -> Place | None:
         """Where the segment of that name stands, if it was looked over before and is as it was then; never blocks long.
@@ -26,16 +27,13 @@ class Located:
         A file's name is never used again, and nobody of ours writes to a file once it has its row. One that has been
         written to all the same is looked over again.
         """
-        found = self._whole.get(name)
-        if found is None:
+        place = self._whole.get(name)
+        if place is None:
             return None
-        place, modified = found
         try:
-            about = place.path.stat()
+            return place if stamp_of(place.path.stat()) == place.stamp else None
         except OSError:
             return None
-        is_as_it_was = about.st_mtime_ns == modified and about.st_size == place.offset + place.length
-        return place if is_as_it_was else None
 
     def place(self, name: str) -> Place | None:
         """Where the segment of that name stands; None when it is in no file or is not what was written. Blocking."""
@@ -44,13 +42,14 @@ class Located:
         path = self._database.reading.get(name, default=None, read=True)
         if not isinstance(path, Path):
             return None
-        modified = path.stat().st_mtime_ns
-        content = records.unseal(records.SEGMENT_MAGIC, name, path.read_bytes())
+        with path.open("rb", buffering=0) as file:
+            stamp = stamp_of(os.fstat(file.fileno()))  # before it is read: what is written meanwhile tells
+            content = records.unseal(records.SEGMENT_MAGIC, name, file.readall())
         if content is None:
             self._whole.pop(name, None)
             return None
-        place = Place(path, records.HEAD_SIZE, len(content))
-        self._whole[name] = place, modified
+        place = Place(path, records.HEAD_SIZE, len(content), stamp)
+        self._whole[name] = place
         if len(self._whole) > REMEMBERED:
             self._whole.popitem(last=False)
         return place

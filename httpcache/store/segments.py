@@ -18,12 +18,38 @@ class SegmentLost(Exception):
     """A segment that should be stored is missing, or is not what was written."""
 
 
+Stamp = tuple[int, int, int]
+"""What tells a file that has been written to from what it was: inode, size, time of change in nanoseconds."""
+
+
 class Place(NamedTuple):
-    """Octets in a file. The file may be gone when it is opened; once open, it keeps what it has."""
+    """Octets in a file that was looked over when it bore `stamp`. It may be gone, or another, when it is opened."""
 
     path: Path
     offset: int
     length: int
+    stamp: Stamp
+
+    def part(self, first: int, end: int) -> Place:
+        """Octets [first, end) of it."""
+        return self._replace(offset=self.offset + first, length=end - first)
+
+    def open(self) -> IO[bytes]:
+        """The file, open. Raises OSError where it is gone or has been written to since it was looked over."""
+        file = self.path.open("rb", buffering=0)
+        if not self.is_as_it_was(file.fileno()):
+            file.close()
+            raise OSError(f"written to since it was looked over: {self.path}")
+        return file
+
+    def is_as_it_was(self, descriptor: int) -> bool:
+        """Whether an open file is still what was looked over."""
+        return stamp_of(os.fstat(descriptor)) == self.stamp
+
+
+def stamp_of(about: os.stat_result) -> Stamp:
+    """The stamp of a file."""
+    return about.st_ino, about.st_size, about.st_mtime_ns
 
 
 class SegmentSink(Protocol):

@@ -100,17 +100,23 @@ class Faults:
     async def flipped_octets(self) -> None:
         """Some octets of some stored values, and of the database, are others now."""
         for path in self._some_files(self._a_node(), 5):
-            with contextlib.suppress(OSError), path.open("r+b") as file:
-                size = path.stat().st_size
-                for _ in range(3 if size else 0):
-                    file.seek(self._rng.randrange(size))
-                    file.write(self._rng.randbytes(1))
+            with contextlib.suppress(OSError):
+                octets = path.read_bytes()
+                spots = [self._rng.randrange(len(octets)) for _ in range(3 if octets else 0)]
+                if path.suffix == ".val":
+                    _found_as(path, _flipped(octets, spots, self._rng))
+                    continue
+                with path.open("r+b") as file:
+                    for spot in spots:
+                        file.seek(spot)
+                        file.write(self._rng.randbytes(1))
 
     async def cut_file(self) -> None:
         """Some stored values end before their time."""
         for path in self._some_files(self._a_node(), 3, values_only=True):
             with contextlib.suppress(OSError):
-                os.truncate(path, self._rng.randrange(path.stat().st_size + 1))
+                octets = path.read_bytes()
+                _found_as(path, octets[: self._rng.randrange(len(octets) + 1)])
 
     async def locked_database(self) -> None:
         """Somebody else holds the database of a store."""
@@ -178,6 +184,24 @@ def _is_small(folder: Path) -> bool:
     """Whether a folder is on a mount that can be filled at once."""
     about = os.statvfs(folder)
     return about.f_blocks * about.f_frsize < 2**30
+
+
+def _flipped(octets: bytes, spots: list[int], rng: random.Random) -> bytes:
+    others = bytearray(octets)
+    for spot in spots:
+        others[spot] = rng.randrange(256)
+    return bytes(others)
+
+
+def _found_as(path: Path, octets: bytes) -> None:
+    """Have a value's file found with other octets, as rot is: by who opens it from now on.
+
+    Written in place they would also change in the sockets of clients to whom the kernel is sending this file, since
+    what waits there are the file's own pages; nobody could tell.
+    """
+    other = path.with_suffix(".other")
+    other.write_bytes(octets)
+    other.replace(path)
 
 
 def _limit_files(pids: list[int], size: int) -> None:

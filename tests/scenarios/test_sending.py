@@ -6,10 +6,12 @@ import asyncio
 import contextlib
 from pathlib import Path
 
+import aiohttp
 import pytest
 import uvloop
 
 from httpcache.serve import sending
+from httpcache.serve.sending import FileSender
 from tests.scenarios.ranged import octets
 from tests.scenarios.world import World
 from tests.store.opening import settled
@@ -141,6 +143,34 @@ def test_a_segment_that_was_damaged_is_never_sent(run, sent):
         writer.close()
         assert (await world.get("/a")).body == BODY
         assert len(world.origin.seen("/a")) == 2
+
+    run(scene)
+
+
+def test_a_file_that_changes_between_the_look_and_the_sending_is_not_sent(run, sent, monkeypatch):
+    async def scene(world):
+        assert (await world.get("/a")).body == BODY
+        really = FileSender.send
+
+        async def send(sender, place, delivery):
+            if place.stamp in spoilt:
+                place.path.write_bytes(bytes(place.offset + place.length))
+            await really(sender, place, delivery)
+
+        disk = world.edges[0].worker.tier.store.disk
+        (stored,) = world.edges[0].worker.tier.store.look_up("http://site.example/a")
+        third = await disk.locate(stored.forms[0].body_id, 2)
+        spoilt = {third.stamp}
+        monkeypatch.setattr(FileSender, "send", send)
+        host, port = world.edges[0].settings.listen.split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(b"GET /a HTTP/1.1\r\nHost: site.example\r\n\r\n")
+        await reader.readuntil(b"\r\n\r\n")
+        assert await reader.read(-1) == BODY[: 2 * 262_144]
+        writer.close()
+        with contextlib.suppress(aiohttp.ClientPayloadError):  # it is found bad, and forgotten
+            await world.get("/a")
+        assert (await world.get("/a")).body == BODY
 
     run(scene)
 
