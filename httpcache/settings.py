@@ -138,6 +138,8 @@ class CodingSettings(Group):
     """Answers with a br form after which it is made once more, at `br_high_quality`; 0 is never."""
     br_high_quality: int = Field(default=11, ge=0, le=11)
     """Quality of brotli for what is asked for often."""
+    high_smallest: Size = 4 * 2**10
+    """Bodies smaller than this are not made once more, in bytes: what that spares them fits in no packet less."""
     high_largest: Size = 4 * 2**20
     """Bodies larger than this are not made once more, in bytes."""
     zstd_level: int = Field(default=9, ge=1, le=22)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import brotli
 import zstandard
 
-from httpcache.settings import CodingSettings
+if TYPE_CHECKING:
+    from httpcache.settings import CodingSettings  # the process that codes does without
 
 PIECE = 64 * 2**10
 """Most octets that a decoder gives at once, in bytes; of zstd some blocks more."""
@@ -28,22 +29,26 @@ class Undecodable(Exception):
     """The octets are not of the coding that they are said to be, or end before their end."""
 
 
+def level_of(coding: str, settings: CodingSettings, *, high: bool = False) -> int:
+    """The quality of a coding as it is set; `high` is for what is asked for often."""
+    if coding == "br":
+        return settings.br_high_quality if high else settings.br_quality
+    return settings.zstd_level if coding == "zstd" else settings.gzip_level
+
+
 class Encoder:
     """Codes one content: `feed` its octets, then `finish`."""
 
-    def __init__(self, coding: str, settings: CodingSettings, *, high: bool = False) -> None:
-        """`coding` is "br", "zstd" or "gzip"; `high` is for what is asked for often."""
+    def __init__(self, coding: str, level: int) -> None:
+        """`coding` is "br", "zstd" or "gzip", `level` its quality as level_of has it."""
         if coding == "br":
-            quality = settings.br_high_quality if high else settings.br_quality
-            compressor = brotli.Compressor(quality=quality)
+            compressor = brotli.Compressor(quality=level)
             self._feed, self._finish = compressor.process, compressor.finish
         elif coding == "zstd":
-            zstd = zstandard.ZstdCompressor(
-                compression_params=_zstd_parameters(settings.zstd_level)
-            ).compressobj()
+            zstd = zstandard.ZstdCompressor(compression_params=_zstd_parameters(level)).compressobj()
             self._feed, self._finish = zstd.compress, zstd.flush
         else:
-            gzip = zlib.compressobj(settings.gzip_level, zlib.DEFLATED, _GZIP)
+            gzip = zlib.compressobj(level, zlib.DEFLATED, _GZIP)
             self._feed, self._finish = gzip.compress, gzip.flush
 
     def feed(self, data: bytes) -> bytes:

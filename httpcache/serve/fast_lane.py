@@ -114,7 +114,9 @@ class FastLane:
             transport.writelines((ready.head, ready.body))
         else:
             transport.write(ready.head + ready.body if ready.sent else ready.head)
-        if ready.counted is not None:
+        if ready.wished:
+            self._forms.wished(ready.stored, ready.wished)
+        elif ready.counted is not None:
             self._forms.given(ready.stored, ready.counted)
         peer = client.peer
         if known.forwarded_for is not None:

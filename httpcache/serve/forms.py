@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from contextlib import aclosing
 from dataclasses import replace
 
 from httpcache.fetch.arriving import ArrivingBody
 from httpcache.messages import Form, RequestHead, StoredResponse
 from httpcache.observe import metrics
 from httpcache.rules.content_coding import coding_to_make, received_coding
-from httpcache.serve.codecs import Decoder, Encoder, Undecodable
+from httpcache.serve.codecs import Undecodable, level_of
 from httpcache.serve.tier import Tier
 from httpcache.store.segments import SegmentLost
 
@@ -37,6 +37,10 @@ class Forms:
         else:
             self.given(stored, given)
 
+    def wished(self, stored: StoredResponse, coding: str) -> None:
+        """A client would have liked a coding that may be made: have it made."""
+        self._schedule(stored, coding, 0, None)
+
     def given(self, stored: StoredResponse, form: Form) -> None:
         """A client got the form that it likes best: have that made anew when it is hot."""
         if self.counts(form) and self._is_hot(stored, form):
@@ -53,13 +57,16 @@ class Forms:
         count = self._asked[form.body_id] = self._asked.get(form.body_id, 0) + 1
         if len(self._asked) > COUNTED:
             self._asked = {name: asked // 2 for name, asked in self._asked.items() if asked > 1}
-        return count >= settings.often and (stored.forms[0].length or 0) <= settings.high_largest
+        length = stored.forms[0].length or 0
+        return count >= settings.often and settings.high_smallest <= length <= settings.high_largest
 
     def _schedule(
         self, stored: StoredResponse, coding: str, edition: int, arriving: ArrivingBody | None
     ) -> None:
         received = stored.forms[0]
         name = f"{received.body_id}-{coding}{edition + 1 if edition else ''}"
+        if not self._tier.coder.may_make(name):
+            return
         form = Form(coding, name, None, (), edition)
         if arriving is None:
             self._tier.coder.schedule(name, lambda: self._make(stored, form))
@@ -86,13 +93,18 @@ class Forms:
         """Make one form and keep it; False when it can never be made."""
         tier = self._tier
         sink = _Sink(tier, form.body_id)
+        received = stored.forms[0]
+        octets = tier.store.read(stored, received, 0, received.length or 0)
         try:
-            async with tier.coder.turn:
-                if form.coding == "identity":
-                    await self._decode(stored, sink)
-                else:
-                    await self._encode(stored, form, sink)
-                bodies = await sink.finish()
+            if form.coding == "identity":
+                made_octets = tier.coder.decoded(octets, received_coding(stored.fields))
+            else:
+                level = level_of(form.coding, tier.settings.coding, high=form.edition > 0)
+                made_octets = tier.coder.coded(octets, form.coding, level)
+            async with aclosing(made_octets):
+                async for data in made_octets:
+                    await sink.write(data)
+            bodies = await sink.finish()
         except SegmentLost:
             sink.discard()
             return True
@@ -107,26 +119,6 @@ class Forms:
         if not standing:
             sink.discard()
         return True
-
-    async def _encode(self, stored: StoredResponse, form: Form, sink: _Sink) -> None:
-        tier, received = self._tier, stored.forms[0]
-        encoder = await tier.coder.work(Encoder, form.coding, tier.settings.coding, high=form.edition > 0)
-        async for data in tier.store.read(stored, received, 0, received.length or 0):
-            await sink.write(await tier.coder.work(encoder.feed, data))
-        await sink.write(await tier.coder.work(encoder.finish))
-
-    async def _decode(self, stored: StoredResponse, sink: _Sink) -> None:
-        tier, received = self._tier, stored.forms[0]
-        decoder = Decoder(received_coding(stored.fields))
-        async for data in tier.store.read(stored, received, 0, received.length or 0):
-            pieces = decoder.feed(data)
-            while piece := await tier.coder.work(_next, pieces):
-                await sink.write(piece)
-        decoder.finish()
-
-
-def _next(pieces: Iterator[bytes]) -> bytes:
-    return next(pieces, b"")
 
 
 class _TooLarge(Exception):

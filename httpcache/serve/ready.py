@@ -40,7 +40,7 @@ class Ready:
 
     __slots__ = (
         "age", "between", "body", "changes", "counted", "detail", "first", "head", "initial_age", "lifetime", "name",
-        "response_time", "sent", "since", "slots", "status", "stored", "ttl",
+        "response_time", "sent", "since", "slots", "status", "stored", "ttl", "wished",
     )  # fmt: skip
 
     def __init__(self, stored: StoredResponse, name: Name, status: int, detail: str) -> None:
@@ -59,6 +59,8 @@ class Ready:
         self.body: bytes | memoryview = b""
         self.counted: Form | None = None
         """The form that is given, where it matters how often it is."""
+        self.wished = ""
+        """The coding that those who get this answer would have liked, and that is still to be made."""
         self.sent = 0
         """Octets of body."""
         self.age = self.ttl = 0
@@ -138,8 +140,7 @@ def make_ready(
 ) -> tuple[Ready, answers.Composed] | None:
     """The answer as the transaction would compose it; None where it is not one that stands.
 
-    `codes` is whether coded forms are made here: while the one that this client wants is still to be made, the
-    transaction has to see its requests.
+    `codes` is whether coded forms are made here: the one that this client wants is noted while it is to be made.
     """
     noting = Noting(request.fields)
     request = replace(request, fields=noting)
@@ -147,8 +148,6 @@ def make_ready(
     if not isinstance(decision, Reuse) or not _stands(request, decision, candidates):
         return None
     stored = decision.stored
-    if codes and coding_to_make(request.fields.get("accept-encoding"), stored, context.coding):
-        return None
     handling = answers.reused_handling(decision, key)
     composed = answers.compose(request, stored, decision.age, handling, context, lambda: "")
     if (
@@ -162,6 +161,8 @@ def make_ready(
         return None
     ready = Ready(stored, name, composed.head.status, handling.detail)
     ready.lifetime = lifetime_of(stored, policy).seconds
+    if codes:
+        ready.wished = coding_to_make(request.fields.get("accept-encoding"), stored, context.coding)
     ready.age, ready.ttl = decision.age, decision.ttl
     return (ready, composed) if _render(ready, composed.head) else None
 

@@ -9,7 +9,7 @@ from httpcache.fetch.failures import NextHopError
 from httpcache.messages import Form, StoredResponse
 from httpcache.rules.content_coding import received_coding
 from httpcache.serve.bodies import ArrivingContent, StoredContent
-from httpcache.serve.codecs import Decoder, Encoder, Undecodable
+from httpcache.serve.codecs import Decoder, Encoder, Undecodable, level_of
 from httpcache.serve.exchange import BrokenOff
 from httpcache.serve.pieced import PiecedContent
 from httpcache.settings import CodingSettings
@@ -94,7 +94,7 @@ def _decoding(coding: str) -> _Steps:
 
 
 def _encoding(coding: str, settings: CodingSettings) -> _Steps:
-    encoder = Encoder(coding, settings)
+    encoder = Encoder(coding, level_of(coding, settings))
     return (lambda data: (piece for piece in (encoder.feed(data),) if piece)), encoder.finish
 
 
