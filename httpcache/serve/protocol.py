@@ -51,6 +51,8 @@ class Connection(RequestHandler):
         "_head_size",
         "_head_timeout",
         "_is_at_boundary",
+        "_is_ending",
+        "_held",
         "_limits",
         "is_trusted",
         "lane",
@@ -76,6 +78,7 @@ class Connection(RequestHandler):
         """The content of the request that came last; once it has ended, what comes is a head."""
         self.watch: Watch | None = None
         self.lane: FastLane | None = None
+        self._is_ending, self._held = False, b""
         self._is_at_boundary = True
         """Whether the parser is between two messages, provided that each of which it told has ended."""
         self.peer, self.is_trusted = "", False
@@ -102,6 +105,9 @@ class Connection(RequestHandler):
         watch = self.watch
         if watch is None or watch.ends_at:
             return
+        if self._is_ending and self._waiter is None and not self._messages and self._is_at_boundary:
+            self._wait_for_end(data)
+            return
         if self.lane is not None and self._is_at_boundary and self._is_idle():
             left = self.lane.answer(self, data)
             if len(left) < len(data):
@@ -114,6 +120,20 @@ class Connection(RequestHandler):
                     return
         self._take(watch, data)
 
+    def _wait_for_end(self, data: bytes) -> None:
+        if not self._held:
+            self._loop.call_soon(self._go_on)
+        self._held += data
+
+    def _go_on(self) -> None:
+        if self._waiter is None and self.transport is not None and not self._force_close:
+            self._loop.call_soon(self._go_on)
+            return
+        held, self._held = self._held, b""
+        self._is_ending = False
+        if self.transport is not None and held:
+            self.data_received(held)
+
     def _is_idle(self) -> bool:
         """Whether all that came before is answered: where a read begins then, a request begins (docs/decisions/0019).
 
@@ -122,8 +142,7 @@ class Connection(RequestHandler):
         """
         waiter = self._waiter
         return (
-            waiter is not None
-            and not waiter.done()
+            (not waiter.done() if waiter is not None else self._request_count == 0)
             and not self._messages
             and not self._paused
             and not self._buffer_paused
@@ -148,6 +167,7 @@ class Connection(RequestHandler):
                 payload_exception=RequestPayloadError,
                 auto_decompress=False,
             )
+        self._is_ending = False
         before = self._request_count
         super().data_received(data)
         came = self._request_count - before

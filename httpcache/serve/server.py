@@ -94,6 +94,7 @@ class HttpServer:
             return await self._respond(request)
         finally:
             watch.busy = False
+            request.protocol._is_ending = True
 
     async def _respond(self, request: web.BaseRequest) -> web.StreamResponse:
         began, delivery = clock.monotonic(), Delivery()
