@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from httpcache.fetch.route import ToOrigins, ToShields
-from httpcache.serve import supervisor
 from httpcache.serve.tier import Wiring
 from httpcache.settings import Settings
 
@@ -17,8 +16,3 @@ def wire(settings: Settings) -> Wiring:
         codes=bool(settings.coding.codings),
         sends_mark=bool(shields),
     )
-
-
-def run(settings: Settings) -> int:
-    """Run an edge until it is told to stop; the exit code. Raises StartError."""
-    return supervisor.run(settings, "edge")

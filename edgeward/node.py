@@ -127,9 +127,9 @@ def run(tier: str, config: Path | None, given: dict[str, Any], defaults: dict[st
     """Run a node until it is told to stop, and exit with its code."""
     settings = node_settings(tier, config, given, defaults)
     # Imported here: --help and a fault in the settings need nothing of it.
-    start_error = importlib.import_module("httpcache.serve.supervisor").StartError
+    supervisor = importlib.import_module("httpcache.serve.supervisor")
     try:
-        code = importlib.import_module(tier).run(settings)
-    except start_error as error:
+        code = supervisor.run(settings, tier)
+    except supervisor.StartError as error:
         raise Refused(" ".join(str(error).split())) from error
     sys.exit(code)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from httpcache.fetch.route import ToOrigins
-from httpcache.serve import supervisor
 from httpcache.serve.tier import Wiring
 from httpcache.settings import Settings
 
@@ -13,8 +12,3 @@ def wire(settings: Settings) -> Wiring:
     return Wiring(
         route=ToOrigins(settings.origin, settings.origins), trusts_peers=True, codes=False, sends_mark=False
     )
-
-
-def run(settings: Settings) -> int:
-    """Run a shield until it is told to stop; the exit code. Raises StartError."""
-    return supervisor.run(settings, "shield")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import logging
 import os
 import signal
@@ -12,20 +13,20 @@ import sqlite3
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import uvloop
 
 from httpcache import clock
-from httpcache.observe import metrics
-from httpcache.purge.keeper import LogKeeper
-from httpcache.purge.keys import KeyFault
-from httpcache.serve.admin import Admin
 from httpcache.serve.sockets import StartError, listening
 from httpcache.serve.worker_report import WorkerReport
 from httpcache.setting_kinds import split_address
 from httpcache.settings import Settings
 from httpcache.store.folder import DataFolderError, lock_data_folder
+
+if TYPE_CHECKING:
+    from httpcache.serve.control import Control
 
 log = logging.getLogger("edgeward")
 
@@ -37,7 +38,10 @@ TRIES = 3
 
 
 class WorkerProcess:
-    """One worker: its process, the last report it gave, and how to start it anew."""
+    """One worker: its process, the last report it gave, and how to start it anew.
+
+    It is told what to do once `may_begin` is set: until then it gets ready for it, beside its supervisor.
+    """
 
     def __init__(
         self, index: int, module: str, settings: Settings, sock: socket.socket, metrics_folder: Path
@@ -45,6 +49,9 @@ class WorkerProcess:
         self.index = index
         self.report = WorkerReport()
         self.ready = asyncio.Event()
+        self.may_begin = asyncio.Event()
+        self.ended: Callable[[int], None] | None = None
+        """Told the id of a process that has ended."""
         self.process: asyncio.subprocess.Process | None = None
         self._module = module
         self._settings = settings
@@ -85,6 +92,7 @@ class WorkerProcess:
             process.kill()
             await process.wait()
             return
+        await self.may_begin.wait()
         with contextlib.suppress(ConnectionError):
             process.stdin.write(self._order() + b"\n")
             await process.stdin.drain()
@@ -95,7 +103,8 @@ class WorkerProcess:
                 self.ready.set()
         await process.wait()
         self.report = WorkerReport()
-        metrics.forget_worker(process.pid, str(self._metrics_folder))
+        if self.ended is not None:
+            self.ended(process.pid)
 
     def _order(self) -> bytes:
         """What the process is to do, in one line."""
@@ -109,6 +118,7 @@ class WorkerProcess:
     def stop(self) -> None:
         """Have the worker drain and end."""
         self._stopping = True
+        self.may_begin.set()
         if self.process is not None and self.process.returncode is None:
             self.process.send_signal(signal.SIGTERM)
 
@@ -132,29 +142,34 @@ class Supervisor:
         self._settings = settings
         self._sockets = sockets
         self._admin_socket = admin
-        metrics_folder = folder / "metrics"
+        self._folder = folder
+        self._metrics_folder = metrics_folder = folder / "metrics"
         metrics_folder.mkdir(mode=0o700, exist_ok=True)
         for old in metrics_folder.glob("*.db"):
             old.unlink()
         self.workers = [
             WorkerProcess(index, module, settings, sock, metrics_folder) for index, sock in enumerate(sockets)
         ]
-        self._keeper = LogKeeper(settings, folder) if settings.keeps_log else None
-        self._admin = Admin(settings, folder, metrics_folder, self._keeper, self._reports)
 
     def _reports(self) -> list[WorkerReport]:
         return [worker.report for worker in self.workers]
 
     async def run(self) -> int:
-        """Run until SIGTERM or SIGINT; the exit code."""
+        """Run until SIGTERM or SIGINT; the exit code. Raises StartError, sqlite3.Error or OSError."""
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        if self._keeper is not None:
-            await self._keeper.start()
-        await self._admin.start(self._admin_socket)
         tasks = [asyncio.create_task(worker.keep_running()) for worker in self.workers]
+        await asyncio.sleep(0)  # the processes are there now, and import what they need while this one does
+        try:
+            control = await self._control()
+        except BaseException:
+            await self._end_at_once(tasks)
+            raise
+        for worker in self.workers:
+            worker.ended = control.forget_worker
+            worker.may_begin.set()
         ready = asyncio.create_task(self._announce())
         stopping = asyncio.create_task(stop.wait())
         # A worker's task ends by itself only when it gave up.
@@ -163,10 +178,21 @@ class Supervisor:
         stopping.cancel()
         ready.cancel()
         await self._drain(tasks)
-        await self._admin.close()
-        if self._keeper is not None:
-            await self._keeper.close()
+        await control.close()
         return code
+
+    async def _control(self) -> Control:
+        """The admin listener and the keeper. Imported here, as that takes as long as a worker takes to be there."""
+        make = importlib.import_module("httpcache.serve.control").Control
+        control: Control = make(self._settings, self._folder, self._metrics_folder, self._reports)
+        await control.start(self._admin_socket)
+        return control
+
+    async def _end_at_once(self, tasks: list[asyncio.Task[None]]) -> None:
+        for worker in self.workers:
+            worker.stop()
+            worker.kill()
+        await asyncio.wait(tasks)
 
     async def _announce(self) -> None:
         for worker in self.workers:
@@ -204,8 +230,6 @@ def run(settings: Settings, module: str) -> int:
             return _run_loop(lambda: Supervisor(settings, module, folder, sockets, admin))
     except DataFolderError as error:
         raise StartError(f"data: {error}") from error
-    except KeyFault as error:
-        raise StartError(f"purge: {error}") from error
     except (OSError, sqlite3.Error) as error:
         raise StartError(f"data: cannot use {folder}: {error}") from error
 

@@ -204,7 +204,7 @@ async def _report(worker: Worker) -> None:
             last = report
             sys.stdout.buffer.write(msgspec.json.encode(report) + b"\n")
             sys.stdout.buffer.flush()
-        await asyncio.sleep(REPORT_EVERY)
+        await asyncio.sleep(REPORT_EVERY if last.following else REPORT_EVERY / 10)
 
 
 def main(wire: Callable[[Settings], Wiring]) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -29,3 +31,18 @@ async def test_a_worker_whose_node_ends_while_it_is_started_gets_no_work_and_end
         monkeypatch.setattr(asyncio, "create_subprocess_exec", start_while_the_node_ends)
         await asyncio.wait_for(worker.keep_running(), 20)
     assert worker.process.returncode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize(
+    ("module", "needless"),
+    [
+        ("httpcache.serve.supervisor", {"aiohttp", "cryptography", "diskcache", "nats", "prometheus_client"}),
+        ("httpcache.serve.worker", {"nats", "httpcache.serve.supervisor", "httpcache.purge.api"}),
+        ("httpcache.serve.control", {"matplotlib", "diskcache"}),
+    ],
+)
+def test_a_start_waits_for_no_import_that_the_process_does_not_need(module, needless):
+    needless = needless | {"click", "rich", "numpy", "edgeward"}
+    program = f"import sys, {module}; print(sorted({needless!r} & set(sys.modules)))"
+    got = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert got.stdout == "[]\n"
