@@ -69,6 +69,8 @@ class FetchSettings(Group):
     """Bytes of one arriving body held in RAM; what is beyond goes to disk as it comes."""
     finish_abandoned: float = Field(default=0.5, ge=0, le=1)
     """Share of a body that must have come for its fetch to be finished when nobody reads it any more; 0 is always."""
+    resumptions: int = Field(default=3, ge=0)
+    """Times that one body with a strong ETag that ends too early is asked for again from there; 0 is never."""
     whole_up_to: Size = 8 * 2**20
     """Largest body without a strong ETag that a range fetches whole, in bytes: nothing tells if its pieces fit."""
 

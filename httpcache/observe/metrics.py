@@ -31,6 +31,11 @@ SHIELDS_DOWN = Gauge(
 )
 FETCHED_BYTES = Counter("edgeward_next_hop_bytes", "Octets of bodies received from the next hop.")
 ABANDONED = Counter("edgeward_abandoned", "Fetches given up as nobody was left to read what they brought.")
+RESUMED = Counter(
+    "edgeward_resumed",
+    "Requests for the rest of a body that ended too early, by how they ended.",
+    ["outcome"],
+)
 COLLAPSED = Counter(
     "edgeward_collapsed", "Requests that waited for another's fetch, by how that ended.", ["outcome"]
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from httpcache.messages import Line, RequestHead, ResponseHead, Span, StoredResponse
+from httpcache.messages import Fields, Line, RequestHead, ResponseHead, Span, StoredResponse
 from httpcache.rules.decisions import DoNotStore, NotStoredReason, PartDecision, StorePart
 from httpcache.rules.fields import parse_entity_tag
 from httpcache.rules.partial import merged
@@ -70,9 +70,21 @@ def combine(
     return replace(updated, forms=(held, *stored.forms[1:]))
 
 
-def completion(stored: StoredResponse, gap: Span) -> tuple[Line, ...]:
-    """The fields that ask for one missing run, if it is still of the same representation; none without a strong tag."""
-    tag = parse_entity_tag(stored.fields.get("etag"))
+def completion(fields: Fields, gap: Span) -> tuple[Line, ...]:
+    """The fields that ask for one missing run of what came with `fields`, if it is still that.
+
+    None without a strong entity tag, for nothing else tells.
+    """
+    tag = parse_entity_tag(fields.get("etag"))
     if tag is None or tag.weak:
         return ()
     return ("Range", f"bytes={gap[0]}-{gap[1] - 1}"), ("If-Range", str(tag))
+
+
+def is_rest(fields: Fields, length: int, span: Span, response: ResponseHead) -> bool:
+    """Whether a 206 carries the octets `span` of the very representation of `length` bytes that `fields` came with."""
+    part = parse_content_range(response.fields.get("content-range"))
+    ours, theirs = (parse_entity_tag(one.get("etag")) for one in (fields, response.fields))
+    if response.status != 206 or part != ContentRange(span, length) or ours is None or theirs is None:
+        return False
+    return ours.matches_strongly(theirs)

@@ -57,7 +57,7 @@ def next_piece(request: RequestHead, stored: StoredResponse, size: int, now: flo
 
 def piece_fields(piece: Span, held: StoredResponse | None) -> tuple[Line, ...]:
     """The fields that ask for a segment: of the representation that is held in part, or of whatever there is."""
-    lines = completion(held, piece) if held is not None else ()
+    lines = completion(held.fields, piece) if held is not None else ()
     return lines or (("Range", f"bytes={piece[0]}-{piece[1] - 1}"),)
 
 

@@ -10,8 +10,9 @@ from httpcache import clock
 from httpcache.fetch.collapse import Flight, Outcome
 from httpcache.fetch.failures import NextHopError
 from httpcache.fetch.next_hop import Reply
-from httpcache.messages import Form, PurgeMark, ResponseHead, StoredResponse
+from httpcache.messages import Form, Line, PurgeMark, ResponseHead, StoredResponse
 from httpcache.observe import metrics
+from httpcache.rules.combining import parse_content_range
 from httpcache.rules.decisions import (
     AskAgain,
     DoNotStore,
@@ -26,7 +27,7 @@ from httpcache.rules.decisions import (
     ValidationOutcome,
 )
 from httpcache.rules.forwarding import for_storing, forwarded_request
-from httpcache.rules.pieces import piece_fields
+from httpcache.rules.pieces import is_strong, piece_fields
 from httpcache.rules.storing import decide_storing, purge_tags
 from httpcache.rules.validation import conditions, decide_validation
 from httpcache.serve.exchange import Incoming
@@ -34,6 +35,7 @@ from httpcache.serve.keeping import Came, FlightOf, Keeping, to_store
 from httpcache.serve.landing import Failed, Landed, Passed, Stored
 from httpcache.serve.piecing import Piecing
 from httpcache.serve.question import Question
+from httpcache.serve.resuming import Changed, Rest
 from httpcache.serve.tier import Tier
 
 When = tuple[PurgeMark, float, float]
@@ -119,7 +121,28 @@ class Asking:
             return await self.send(asked, question.key.key, mark, validate)
 
         reply, (mark, request_time, response_time) = await self.current(question, send)
-        return Came(reply, mark, request_time, response_time)
+        part = parse_content_range(reply.head.fields.get("content-range"))
+        length = part.length if part else reply.length
+        rest = self.rest(question.incoming, _as_stored(question, reply.head, mark), length)
+        return Came(reply, mark, request_time, response_time, rest)
+
+    def rest(self, incoming: Incoming, came: StoredResponse, length: int | None) -> Rest | None:
+        """How more is asked for of a representation of `length` bytes, if that can be told to belong to what came."""
+        if incoming.head.method != "GET" or length is None or not is_strong(came.fields):
+            return None
+
+        async def ask(lines: tuple[Line, ...]) -> Reply:
+            head = for_storing(incoming.head)
+            head = replace(head, fields=head.fields.adding(*lines))
+            asked = replace(incoming, head=head, content=None, interim=None)
+            reply = await self.send(asked, came.key, self._tier.purges.mark)
+            if self._tier.is_overtaken(came):
+                # Whatever its tag says: octets from before an order and from after it are not put together.
+                await reply.close()
+                raise Changed
+            return reply
+
+        return Rest(ask, came.fields, length, self._tier.settings.fetch)
 
     async def current(
         self, question: Question, send: Callable[[PurgeMark], Awaitable[Reply]]
@@ -141,10 +164,8 @@ class Asking:
     def _is_overtaken(self, question: Question, head: ResponseHead, mark: PurgeMark) -> bool:
         if mark == self._tier.purges.mark:
             return False
-        key, validated = question.key, question.validate.stored if question.validate else ()
-        came = StoredResponse(
-            key.key, key.uri, head.status, "", head.fields, 0.0, 0.0, tags=purge_tags(head.fields), mark=mark
-        )
+        validated = question.validate.stored if question.validate else ()
+        came = _as_stored(question, head, mark)
         return any(
             self._tier.is_overtaken(one) for one in (came, *(replace(v, mark=mark) for v in validated))
         )
@@ -222,7 +243,7 @@ class Asking:
             return Outcome.NOT_STORABLE, passed
         form = Form("", tier.store.new_body_id(question.key.key), reply.length)
         stored = to_store(question, came, decision, reply.head.status, form)
-        arriving = self._keeping.begin(reply, stored, flight)
+        arriving = self._keeping.begin(came, stored, flight)
         return Outcome.SHARED, Stored(stored, arriving, reply.head.status, decision.unshared)
 
     async def drain(self) -> None:
@@ -233,3 +254,9 @@ class Asking:
     def keep_apart(self, key: str) -> None:
         """Remember that requests for `key` gain nothing by waiting for each other (hit-for-miss)."""
         self._tier.collapser.keep_apart(key, clock.monotonic() + self._tier.settings.fetch.uncollapsible)
+
+
+def _as_stored(question: Question, head: ResponseHead, mark: PurgeMark) -> StoredResponse:
+    """What came, as far as orders are concerned."""
+    key, tags = question.key, purge_tags(head.fields)
+    return StoredResponse(key.key, key.uri, head.status, "", head.fields, 0.0, 0.0, tags=tags, mark=mark)

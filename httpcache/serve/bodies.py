@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from httpcache.fetch.arriving import ArrivingBody, Reader
-from httpcache.messages import StoredResponse
+from httpcache.messages import Span, StoredResponse
 from httpcache.rules.answers import Composed
 from httpcache.serve.exchange import BrokenOff
 from httpcache.store.segments import Place, SegmentLost
 from httpcache.store.tiered import TieredStore
 
+GoingOn = Callable[[int, int], AsyncIterator[bytes]]
+"""Octets [first, end) of a representation from elsewhere. Raises NextHopError where they are not to be had."""
+
 
 class StoredContent:
-    """Octets of a stored form. Where a segment is lost the response is forgotten and the client's connection ends."""
+    """Octets of a stored form. Where a segment is lost the response is forgotten, and `goes_on` is asked for it.
+
+    Without that, or once it fails, the client's connection ends.
+    """
 
     def __init__(self, store: TieredStore, stored: StoredResponse, composed: Composed) -> None:
         self._store = store
@@ -23,6 +29,9 @@ class StoredContent:
         self._composed = composed
         self._octets = self._run()
         self._first: bytes | Place = b""
+        self._placed: Span = (0, 0)
+        """The octets whose place was told last."""
+        self.goes_on: GoingOn | None = None
 
     async def is_there(self) -> bool:
         """Whether the first octets can be read: asked before the head goes out, while another answer can be found."""
@@ -31,6 +40,11 @@ class StoredContent:
         except BrokenOff:
             return False
         return True
+
+    @property
+    def is_as_received(self) -> bool:
+        """Whether the form is the one that the next hop sends."""
+        return self._composed.form.body_id == self.stored.forms[0].body_id
 
     async def in_files(self) -> AsyncIterator[bytes | Place]:
         """See InFiles."""
@@ -46,23 +60,20 @@ class StoredContent:
                 continue
             try:
                 yield await asyncio.to_thread(_read, some)
-            except OSError as error:
-                raise BrokenOff from error
+            except OSError:
+                async for data in self.unread(0):
+                    yield data
 
     async def _run(self) -> AsyncIterator[bytes | Place]:
-        try:
-            if not self._composed.parts:
-                for first, end in self._composed.spans:
-                    async for some in self._run_of(first, end):
-                        yield some
-            for part in self._composed.parts:
-                yield part.before
-                if part.span is not None:
-                    async for some in self._run_of(*part.span):
-                        yield some
-        except SegmentLost as lost:
-            self._store.forget(self.stored.key, self.stored)
-            raise BrokenOff from lost
+        if not self._composed.parts:
+            for first, end in self._composed.spans:
+                async for some in self._run_of(first, end):
+                    yield some
+        for part in self._composed.parts:
+            yield part.before
+            if part.span is not None:
+                async for some in self._run_of(*part.span):
+                    yield some
 
     async def _run_of(self, first: int, end: int) -> AsyncIterator[bytes | Place]:
         """Octets [first, end): where they stand for bodies too large for RAM; others are read, and so promoted."""
@@ -72,11 +83,29 @@ class StoredContent:
             stop = min(end, at - at % size + size) if in_files else end
             place = await self._store.segments.locate(form.body_id, at // size) if in_files else None
             if place is not None and place.length >= at % size + stop - at:
+                self._placed = at, stop
                 yield place.part(at % size, at % size + stop - at)
             else:
-                async for data in self._store.read(self.stored, form, at, stop):
+                async for data in self._read(at, stop):
                     yield data
             at = stop
+
+    def unread(self, sent: int) -> AsyncIterator[bytes]:
+        """See InFiles."""
+        first, end = self._placed
+        return self._read(first + sent, end)
+
+    async def _read(self, at: int, end: int) -> AsyncIterator[bytes]:
+        try:
+            async for data in self._store.read(self.stored, self._composed.form, at, end):
+                yield data
+                at += len(data)
+        except SegmentLost as lost:
+            self._store.forget(self.stored.key, self.stored)
+            if self.goes_on is None:
+                raise BrokenOff from lost
+            async for data in self.goes_on(at, end):
+                yield data
 
     async def aclose(self) -> None:
         """Let go of files."""

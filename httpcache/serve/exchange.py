@@ -51,6 +51,10 @@ class InFiles(Protocol):
         """The octets in their order, or where they stand. Raises BrokenOff."""
         ...
 
+    def unread(self, sent: int) -> AsyncIterator[bytes]:
+        """The octets of the place that was told last, after the first `sent`: it cannot be sent. Raises BrokenOff."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:

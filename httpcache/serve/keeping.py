@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 
 from httpcache.fetch.arriving import ArrivingBody
 from httpcache.fetch.collapse import Flight
 from httpcache.fetch.failures import NextHopError
 from httpcache.fetch.next_hop import Reply
-from httpcache.messages import Form, PurgeMark, StoredResponse
+from httpcache.messages import Form, PurgeMark, Span, StoredResponse
 from httpcache.observe import metrics
 from httpcache.rules.decisions import Store
 from httpcache.serve.landing import Landed
 from httpcache.serve.question import Question
+from httpcache.serve.resuming import Rest, close_octets
 from httpcache.serve.tier import Tier
 
 log = logging.getLogger(__name__)
@@ -28,6 +30,14 @@ class Came:
     mark: PurgeMark
     request_time: float
     response_time: float
+    rest: Rest | None = None
+    """How more of it is asked for where its body ends too early; None where nothing would tell that it is the same."""
+
+    def octets(self, span: Span | None) -> AsyncIterator[bytes]:
+        """Its body, whose octets are `span` of the representation; None where the length is not known."""
+        if self.rest is None or span is None:
+            return self.reply.chunks()
+        return self.rest.octets(self.reply, span)
 
 
 FlightOf = tuple[object, Flight[Landed]]
@@ -59,28 +69,29 @@ class Keeping:
         self._tier = tier
         self._pumps: set[asyncio.Task[None]] = set()
 
-    def begin(self, reply: Reply, stored: StoredResponse, flight: FlightOf) -> ArrivingBody:
+    def begin(self, came: Came, stored: StoredResponse, flight: FlightOf) -> ArrivingBody:
         """The body of a reply, as it arrives from now on."""
         tier = self._tier
         arriving = ArrivingBody(
             stored.forms[0].body_id,
-            reply.length,
+            came.reply.length,
             tier.store.segments,
             size=tier.settings.store.segment,
             held=tier.settings.fetch.held_in_ram,
         )
-        task = asyncio.get_running_loop().create_task(self._pump(reply, stored, arriving, flight))
+        task = asyncio.get_running_loop().create_task(self._pump(came, stored, arriving, flight))
         self._pumps.add(task)
         task.add_done_callback(self._pumps.discard)
         return arriving
 
     async def _pump(
-        self, reply: Reply, stored: StoredResponse, arriving: ArrivingBody, flight: FlightOf
+        self, came: Came, stored: StoredResponse, arriving: ArrivingBody, flight: FlightOf
     ) -> None:
         """Move the body from the next hop to those who read it, then into the store if it came whole."""
-        tier = self._tier
+        tier, length = self._tier, came.reply.length
+        octets = came.octets(None if length is None else (0, length))
         try:
-            async for data in reply.chunks():
+            async for data in octets:
                 metrics.FETCHED_BYTES.inc(len(data))
                 await arriving.write(data)
                 if arriving.kept and arriving.received > tier.settings.store.largest:
@@ -101,7 +112,8 @@ class Keeping:
             raise
         finally:
             tier.collapser.close(*flight)
-            await reply.close()
+            await close_octets(octets)
+            await came.reply.close()
 
     def _is_worth_finishing(self, arriving: ArrivingBody) -> bool:
         """Whether a body that nobody reads any more is fetched to its end, so that the next one finds it stored.

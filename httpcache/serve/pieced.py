@@ -109,6 +109,7 @@ class PiecedContent:
         self._landed = landed
         self._composed = composed
         self._ahead: tuple[int, asyncio.Task[Piece | None]] | None = None
+        self._has_lost = False
         self._octets = self._run()
 
     def __aiter__(self) -> AsyncIterator[bytes]:
@@ -138,7 +139,7 @@ class PiecedContent:
         """Octets from `at` on: those of the piece that has landed, of the store, or of a piece that is asked for."""
         first, stop = self._landed.span
         if not first <= at < stop:
-            held = self._pieces.held(self._stored)
+            held = self._held()
             until = min(end, held_up_to(held.forms[0], at)) if held is not None else at
             if held is not None and until > at:
                 async for data in self._stored_octets(held, at, until):
@@ -157,12 +158,16 @@ class PiecedContent:
         finally:
             await reader.aclose()
 
+    def _held(self) -> StoredResponse | None:
+        """The representation with what is held of it; of one that has lost a segment, none is relied on any more."""
+        return None if self._has_lost else self._pieces.held(self._stored)
+
     async def _stored_octets(self, held: StoredResponse, at: int, until: int) -> AsyncIterator[bytes]:
         try:
             async for data in self._pieces.tier.store.read(held, held.forms[0], at, until):
                 yield data
-        except SegmentLost as lost:
-            raise BrokenOff from lost
+        except SegmentLost:
+            self._has_lost = True  # and what it was in is forgotten: the rest is asked for, piece by piece
 
     async def _fetched(self, at: int) -> Piece | None:
         if self._ahead is not None and self._ahead[0] == at - at % self._pieces.size:
@@ -172,7 +177,7 @@ class PiecedContent:
 
     async def _fetch(self, at: int) -> Piece | None:
         """The piece that octet `at` is in; None where it is held. Nothing is awaited between that and the asking."""
-        held = self._pieces.held(self._stored)
+        held = self._held()
         if held is not None and held_up_to(held.forms[0], at) > at:
             return None
         return await self._pieces.fetch(self._question, self._stored, at)

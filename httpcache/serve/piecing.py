@@ -18,6 +18,7 @@ from httpcache.rules.pieces import FetchWhole, KeepPiece, decide_piece
 from httpcache.serve.keeping import Came, FlightOf, to_store
 from httpcache.serve.landing import Landed, Piece, Unfit
 from httpcache.serve.question import Question
+from httpcache.serve.resuming import close_octets
 from httpcache.serve.tier import Tier
 
 log = logging.getLogger(__name__)
@@ -85,9 +86,9 @@ class Piecing:
 
     async def _pump(self, piece: Piece, came: Came, flight: FlightOf) -> None:
         """Move the octets of a piece from the next hop to those who read it, then into the store."""
-        arriving = piece.arriving
+        arriving, octets = piece.arriving, came.octets(piece.span)
         try:
-            async for data in came.reply.chunks():
+            async for data in octets:
                 metrics.FETCHED_BYTES.inc(len(data))
                 if arriving.received + len(data) > piece.span[1] - piece.span[0]:
                     raise NextHopError("http_response_body_size", 502, "more came than was told")
@@ -106,6 +107,7 @@ class Piecing:
             if piece.is_new:
                 del self._first[piece.body_id]
             self._tier.collapser.close(*flight)
+            await close_octets(octets)
             await came.reply.close()
 
     async def _keep(self, piece: Piece, came: Came) -> None:

@@ -53,8 +53,14 @@ async def _send_in_files(
             if isinstance(some, bytes):
                 await response.write(some)
                 delivery.sent += len(some)
-            else:
+                continue
+            before = delivery.sent
+            try:
                 await sender.send(some, delivery)
+            except BrokenOff:
+                async for data in body.unread(delivery.sent - before):
+                    await response.write(data)
+                    delivery.sent += len(data)
     finally:
         sender.close()
 
@@ -97,11 +103,11 @@ class FileSender:
             if self._transport.is_closing():
                 raise ConnectionResetError("the connection is closing")
             more = await self._some(place, sent)
+            self._count(more)
             sent += more
             delivery.sent += more
             if sent < place.length:
                 await self._until_writable()
-        self._count(sent)
 
     def _count(self, octets: int) -> None:
         """Have aiohttp's writer know of the octets that did not go through it."""

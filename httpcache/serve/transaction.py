@@ -96,7 +96,7 @@ class Transactions:
                     if decision.refresh:
                         self._refreshing.start(incoming, key, policy, decision.stored)
                     answer = self._answering.reuse(head, decision, key)
-                    if await self._stands(answer):
+                    if await self._stands(answer, incoming):
                         return answer
                 case GatewayTimeout():
                     return self._answering.refusal(Refusal(504, decision.detail), key.key)
@@ -112,7 +112,7 @@ class Transactions:
                     came = await self._ask(question, names)
                     if not isinstance(came, Answer):
                         names |= came
-                    elif await self._stands(came):
+                    elif await self._stands(came, incoming):
                         return came
                 case _:
                     assert_never(decision)
@@ -149,15 +149,21 @@ class Transactions:
             ]
         return candidates
 
-    async def _stands(self, answer: Answer) -> bool:
+    async def _stands(self, answer: Answer, incoming: Incoming) -> bool:
         """Whether an answer's stored octets can be read, and no order has come meanwhile that covers them.
 
-        Where they are lost, what named them has been forgotten.
+        Where they are lost, what named them has been forgotten. From here on, the next hop is asked for what is.
         """
         body = answer.body
         if not isinstance(body, StoredContent | TranscodedContent):
             return True
-        return await body.is_there() and not self._tier.is_overtaken(body.stored)
+        if not await body.is_there() or self._tier.is_overtaken(body.stored):
+            return False
+        if isinstance(body, StoredContent) and body.is_as_received:
+            stored = body.stored
+            rest = self._asking.rest(incoming, stored, stored.forms[0].length)
+            body.goes_on = rest.octets_of if rest is not None else None
+        return True
 
     async def _ask(self, question: Question, names: frozenset[str]) -> Answer | frozenset[str]:
         """The answer, or, when what landed does not serve this request, the names of the fields it varies by."""

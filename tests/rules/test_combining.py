@@ -14,6 +14,7 @@ from httpcache.rules.combining import (
     combine,
     completion,
     decide_storing_part,
+    is_rest,
     parse_content_range,
 )
 from httpcache.rules.decisions import DoNotStore, NotStoredReason, StorePart
@@ -116,5 +117,26 @@ def test_a_whole_response_is_no_part():
 
 @pytest.mark.requirement("9111§4.3.1 send-entity-tags")
 def test_the_rest_is_asked_for_only_if_it_is_of_the_same_representation():
-    assert dict(completion(HELD, (20, 100))) == {"Range": "bytes=20-99", "If-Range": '"1"'}
-    assert completion(stored(ETag='W/"1"'), (20, 100)) == ()
+    assert dict(completion(HELD.fields, (20, 100))) == {"Range": "bytes=20-99", "If-Range": '"1"'}
+    assert completion(stored(ETag='W/"1"').fields, (20, 100)) == ()
+
+
+CONTINUES = [
+    ("the octets that were asked for", {}, True),
+    ("other octets", {"Content_Range": "bytes 10-18/100"}, False),
+    ("of another length", {"Content_Range": "bytes 10-19/101"}, False),
+    ("another tag", {"ETag": '"2"'}, False),
+    ("a weak tag", {"ETag": 'W/"1"'}, False),
+    ("no tag", {"ETag": ""}, False),
+    ("no range", {"Content_Range": ""}, False),
+]
+
+
+@pytest.mark.parametrize(
+    ("fields", "goes_on"), [row[1:] for row in CONTINUES], ids=[row[0] for row in CONTINUES]
+)
+def test_the_rest_of_a_body_is_known_by_its_strong_tag_its_place_and_its_length(fields, goes_on):
+    head = response(206, **{**PART, **fields})
+    assert is_rest(HELD.fields, 100, (10, 20), head) is goes_on
+    assert not is_rest(stored(ETag='W/"1"').fields, 100, (10, 20), head)
+    assert not is_rest(HELD.fields, 100, (10, 20), replace(head, status=200))

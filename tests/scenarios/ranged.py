@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import re
 from collections.abc import Callable
@@ -24,10 +25,16 @@ class Large:
     length: int = 10 * SEGMENT + 100
     version: int = 1
     weak: bool = False
+    same_tag: bool = False
+    """Whether its tag stays when its octets change, as no origin should."""
     deaf: bool = False
     obeys_if_range: bool = True
     cache_control: str = "max-age=60"
+    cuts: list[int] = field(default_factory=list)
+    """After how many octets each of the next responses breaks off."""
     asked: list[str | None] = field(default_factory=list)
+    body_gate: asyncio.Event | None = None
+    """Holds back the second half of each body, and its end."""
     hook: Callable[[Seen], None] = lambda _: None
 
     @property
@@ -38,7 +45,8 @@ class Large:
     @property
     def tag(self) -> str:
         """The entity tag of this version."""
-        return f'W/"{self.version}"' if self.weak else f'"{self.version}"'
+        version = 1 if self.same_tag else self.version
+        return f'W/"{version}"' if self.weak else f'"{version}"'
 
     @property
     def sent(self) -> int:
@@ -55,7 +63,7 @@ class Large:
 
     def __call__(self, request: Seen) -> Line:
         self.hook(request)
-        fields = [("ETag", self.tag), ("Cache-Control", self.cache_control)]
+        fields = [("ETag", self.tag), ("Cache-Control", self.cache_control), ("Surrogate-Key", "film")]
         if request.get("If-None-Match") == self.tag:
             return Line(304, fields=fields)
         asked, condition = request.get("Range"), request.get("If-Range")
@@ -63,9 +71,10 @@ class Large:
             asked = None
         self.asked.append(asked)
         first, end = self._part(asked)
+        cut, gate = self.cuts.pop(0) if self.cuts else None, self.body_gate
         if asked is None or self.deaf:
-            return Line(200, self.body, fields)
+            return Line(200, self.body, fields, cut=cut, body_gate=gate)
         if first >= self.length:
             return Line(416, fields=[("Content-Range", f"bytes */{self.length}")])
         told = ("Content-Range", f"bytes {first}-{end - 1}/{self.length}")
-        return Line(206, self.body[first:end], [*fields, told])
+        return Line(206, self.body[first:end], [*fields, told], cut=cut, body_gate=gate)

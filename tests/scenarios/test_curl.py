@@ -90,13 +90,20 @@ def ranged(*whole: Line):
     return say
 
 
-def file_line(**line) -> Line:
+def file_line(tag='"v1"', **line) -> Line:
     """BODY, to be stored for a minute."""
-    return Line(body=BODY, fields=[("ETag", '"v1"'), ("Cache-Control", "max-age=60")], **line)
+    return Line(body=BODY, fields=[("ETag", tag), ("Cache-Control", "max-age=60")], **line)
+
+
+async def test_a_download_that_breaks_at_the_origin_comes_whole_all_the_same(world, curl):
+    world.origin.does("/file", ranged(file_line(cut=300_000), file_line()))
+    assert (await curl("/file", "-o", "file")).code == 0
+    assert (curl.folder / "file").read_bytes() == BODY
 
 
 async def test_a_download_that_broke_at_the_origin_is_resumed_to_the_same_file(world, curl):
-    world.origin.does("/file", ranged(file_line(cut=300_000), file_line()))
+    weak = 'W/"v1"'  # with which no tier goes on by itself
+    world.origin.does("/file", ranged(file_line(weak, cut=300_000), file_line(weak)))
     out = curl.folder / "file"
 
     assert (await curl("/file", "-o", "file")).code == PARTIAL_FILE
