@@ -50,10 +50,10 @@ class Connection(RequestHandler):
         "_content",
         "_head_size",
         "_head_timeout",
-        "_is_at_boundary",
-        "_is_ending",
         "_held",
+        "_is_at_boundary",
         "_limits",
+        "is_ending",
         "is_trusted",
         "lane",
         "peer",
@@ -78,7 +78,10 @@ class Connection(RequestHandler):
         """The content of the request that came last; once it has ended, what comes is a head."""
         self.watch: Watch | None = None
         self.lane: FastLane | None = None
-        self._is_ending, self._held = False, b""
+        self.is_ending = False
+        """Whether the answer to the last request is out, and the handler about to wait for the next."""
+        self._held = b""
+        """What came meanwhile."""
         self._is_at_boundary = True
         """Whether the parser is between two messages, provided that each of which it told has ended."""
         self.peer, self.is_trusted = "", False
@@ -105,7 +108,7 @@ class Connection(RequestHandler):
         watch = self.watch
         if watch is None or watch.ends_at:
             return
-        if self._is_ending and self._waiter is None and not self._messages and self._is_at_boundary:
+        if self.is_ending and self._waiter is None and not self._messages and self._is_at_boundary:
             self._wait_for_end(data)
             return
         if self.lane is not None and self._is_at_boundary and self._is_idle():
@@ -121,16 +124,18 @@ class Connection(RequestHandler):
         self._take(watch, data)
 
     def _wait_for_end(self, data: bytes) -> None:
+        """Keep what came while the handler ends its last request: given to it, all that follows would go its way."""
         if not self._held:
             self._loop.call_soon(self._go_on)
         self._held += data
 
     def _go_on(self) -> None:
+        """Look at what was kept, once the handler waits for a request."""
         if self._waiter is None and self.transport is not None and not self._force_close:
             self._loop.call_soon(self._go_on)
             return
         held, self._held = self._held, b""
-        self._is_ending = False
+        self.is_ending = False
         if self.transport is not None and held:
             self.data_received(held)
 
@@ -167,7 +172,7 @@ class Connection(RequestHandler):
                 payload_exception=RequestPayloadError,
                 auto_decompress=False,
             )
-        self._is_ending = False
+        self.is_ending = False
         before = self._request_count
         super().data_received(data)
         came = self._request_count - before

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import cast
 
 from aiohttp import hdrs, web
 from aiohttp.http import HttpVersion10, HttpVersion11, StreamWriter
@@ -20,7 +21,7 @@ from httpcache.rules.request_target import Target, read_target
 from httpcache.serve.exchange import Answer, BrokenOff, Closeable, Incoming
 from httpcache.serve.incoming_content import IncomingContent
 from httpcache.serve.peers import Peers
-from httpcache.serve.protocol import ConnectionServer
+from httpcache.serve.protocol import Connection, ConnectionServer
 from httpcache.serve.sending import send_body
 from httpcache.serve.telling import Delivery, Telling
 from httpcache.settings import ServeSettings
@@ -94,7 +95,7 @@ class HttpServer:
             return await self._respond(request)
         finally:
             watch.busy = False
-            request.protocol._is_ending = True
+            cast(Connection, request.protocol).is_ending = True
 
     async def _respond(self, request: web.BaseRequest) -> web.StreamResponse:
         began, delivery = clock.monotonic(), Delivery()
