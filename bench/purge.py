@@ -74,6 +74,11 @@ def _print(console: Console, results: dict[str, Any]) -> None:
             "at most 2 times",
         )
         table.add_row(
+            "hit p99 beside processes that burn as much processor time",
+            f"{flood['p99_burnt_ms']} ms ({flood['burnt_ratio']} times)",
+            "",
+        )
+        table.add_row(
             f"memory of {flood['nodes']} nodes before, after half and after all orders",
             " · ".join(f"{flood[name] / 2**20:.0f}" for name in ("before", "half", "after")) + " MiB",
             "bounded",

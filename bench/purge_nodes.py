@@ -72,7 +72,11 @@ class Node:
 
     def memory(self) -> int:
         """Resident bytes of the node's processes together."""
-        return sum(_resident(pid) for pid in (self.process.pid, *_children(self.process.pid)))
+        return sum(_resident(pid) for pid in self.pids())
+
+    def pids(self) -> tuple[int, ...]:
+        """The node's processes."""
+        return (self.process.pid, *_children(self.process.pid))
 
 
 @dataclass
@@ -253,6 +257,15 @@ def _children(pid: int) -> list[int]:
         return []
     own = [int(one) for one in text.split()]
     return own + [grand for one in own for grand in _children(one)]
+
+
+def processor_time(pid: int) -> float:
+    """Seconds of processor time that a process has had; 0 once it has gone."""
+    try:
+        counts = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(counts[11]) + int(counts[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _resident(pid: int) -> int:

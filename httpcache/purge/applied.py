@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from httpcache.messages import PurgeMark
 from httpcache.purge.database import open_database, transaction
 from httpcache.purge.orders import Kind, Order
@@ -21,9 +23,14 @@ CREATE INDEX IF NOT EXISTS oldest ON watermarks (newest)
 """
 
 _RAISE = """
-INSERT INTO watermarks VALUES (?1, ?2, ?3, ?4, max(?3, ?4)) ON CONFLICT (kind, name) DO UPDATE SET
-    hard = max(hard, ?3), soft = max(soft, ?4), newest = max(newest, ?3, ?4)
+INSERT INTO watermarks
+SELECT kind, name, hard, soft, max(hard, soft) FROM (
+    SELECT json_extract(value, '$[0]') AS kind, json_extract(value, '$[1]') AS name,
+        json_extract(value, '$[2]') AS hard, json_extract(value, '$[3]') AS soft FROM json_each(?))
+WHERE true ON CONFLICT (kind, name) DO UPDATE SET
+    hard = max(hard, excluded.hard), soft = max(soft, excluded.soft), newest = max(newest, excluded.newest)
 """
+"""Rows come as one JSON array: one call of SQLite, which lets clients be answered meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +104,8 @@ class Applied:
         return Held(PurgeMark(epoch, n), floor, levels)
 
     def _raise(self, levels: Iterable[NamedLevel]) -> None:
-        rows = [(kind.value, name, hard, soft) for kind, name, (hard, soft) in levels]
-        self._database.executemany(_RAISE, rows)
+        rows = [(kind, name, hard, soft) for kind, name, (hard, soft) in levels]
+        self._database.execute(_RAISE, (msgspec.json.encode(rows).decode(),))
         self._count += len(rows)
         if self._count > self._limit:
             self._count = self._counted()
@@ -115,9 +122,7 @@ class Applied:
             "DELETE FROM watermarks WHERE kind = ? AND name = ?", [row[:2] for row in found]
         )
         folded = [(*wider(Kind(kind), name), hard, soft) for kind, name, hard, soft in found]
-        self._database.executemany(
-            _RAISE, [(kind.value, name, hard, soft) for kind, name, hard, soft in folded]
-        )
+        self._database.execute(_RAISE, (msgspec.json.encode(folded).decode(),))
         self._count = self._counted()
 
     def _counted(self) -> int:

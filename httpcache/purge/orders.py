@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import assert_never
 
@@ -38,8 +37,7 @@ class Kind(StrEnum):
     EVERYTHING = "everything"
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(msgspec.Struct, frozen=True):
     """One order. `soft` makes what it covers stale; otherwise it is gone. `targets` are empty for everything."""
 
     kind: Kind
@@ -136,8 +134,10 @@ def _prefix(target: str, sites: Sequence[SitePolicy]) -> str | None:
 
 def normalised(order: Order, sites: Sequence[SitePolicy]) -> Order:
     """The order with its targets as this node names stored responses; one it cannot name makes it everything."""
-    names = [normal_name(order.kind, target, sites) for target in order.targets]
+    if order.kind is Kind.TAG and all(map(_TAG.fullmatch, order.targets)):
+        return order  # most orders of a flood: nothing to name anew
+    names = tuple(normal_name(order.kind, target, sites) for target in order.targets)
     known = tuple(name for name in names if name is not None)
     if len(known) < len(names):
         return Order(Kind.EVERYTHING, (), order.soft)
-    return replace(order, targets=known)
+    return Order(order.kind, known, order.soft)

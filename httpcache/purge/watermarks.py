@@ -116,12 +116,15 @@ class Watermarks:
         self._fold()
         self._settle()
 
-    def apply(self, n: int, order: Order) -> None:
-        """Raise what order `n` of this epoch names (names are normal). In any order, any number of times."""
-        for kind, name, level in levels_of(n, order):
-            self._raise(kind, name, level)
-        if n > self._mark.n:
-            self._mark = PurgeMark(self._mark.epoch, n)
+    def apply(self, run: Iterable[tuple[int, Order]]) -> None:
+        """Raise what numbered orders of this epoch name (names are normal). In any order, any number of times."""
+        newest = self._mark.n
+        for n, order in run:
+            for kind, name, level in levels_of(n, order):
+                self._raise(kind, name, level)
+            newest = max(newest, n)
+        if newest > self._mark.n:
+            self._mark = PurgeMark(self._mark.epoch, newest)
         self._fold()
         self._settle()
 
@@ -176,11 +179,15 @@ class Watermarks:
             self._everything = higher(self._everything, level)
             return
         names = self._named[kind]
-        if kind is Kind.PREFIX and name not in names:
+        held = names.get(name)
+        if held is not None:
+            names[name] = higher(held, level)
+            names.move_to_end(name)
+            return
+        names[name] = level
+        if kind is Kind.PREFIX:
             lengths = self._lengths.setdefault(name.partition("/")[0], {})
             lengths[len(name)] = lengths.get(len(name), 0) + 1
-        names[name] = higher(names.get(name, (0, 0)), level)
-        names.move_to_end(name)
 
     def _fold(self) -> None:
         """Fold the oldest into wider ones until there are no more than the limit."""

@@ -32,8 +32,7 @@ class Matching:
     async def count(self, orders: Sequence[Order]) -> Matches:
         """What these orders would match of what is not gone already."""
         marks = Watermarks(1 + sum(len(order.targets) for order in orders))
-        for n, order in enumerate(orders, 1):
-            marks.apply(n, order)
+        marks.apply(enumerate(orders, 1))
         ram = await self._in_ram(marks)
         disk, exact = await self._on_disk(marks)
         return Matches(ram, disk, exact)

@@ -81,7 +81,7 @@ STORED = st.builds(
 def test_the_standing_is_what_going_through_all_orders_gives(orders, stored):
     watermarks = following()
     for n, order in enumerate(orders, 1):
-        watermarks.apply(n, order)
+        watermarks.apply([(n, order)])
     assert watermarks.standing(stored) is naive(orders, stored)
 
 
@@ -90,7 +90,7 @@ def test_the_standing_is_what_going_through_all_orders_gives(orders, stored):
 def test_folding_covers_more_and_never_less(orders, stored, limit):
     watermarks = following(limit=limit)
     for n, order in enumerate(orders, 1):
-        watermarks.apply(n, order)
+        watermarks.apply([(n, order)])
         assert len(watermarks) <= limit
     assert STRENGTH.index(watermarks.standing(stored)) >= STRENGTH.index(naive(orders, stored))
 
@@ -102,7 +102,7 @@ def test_in_whatever_order_and_however_often_orders_are_applied_the_result_is_on
     random.shuffle(numbered)
     watermarks = following()
     for n, order in numbered:
-        watermarks.apply(n, order)
+        watermarks.apply([(n, order)])
     assert watermarks.standing(stored) is naive(orders, stored)
     assert watermarks.mark == PurgeMark(EPOCH, len(orders))
 
@@ -122,7 +122,7 @@ CASES = [
 @pytest.mark.parametrize(("mark", "order", "standing"), [c[1:] for c in CASES], ids=[c[0] for c in CASES])
 def test_a_stored_response_stands_as_its_mark_says(mark, order, standing):
     watermarks = following(n=3, floor=3)
-    watermarks.apply(5, order)
+    watermarks.apply([(5, order)])
     assert watermarks.standing(response(tags=("t",), mark=mark)) is standing
 
 
@@ -151,7 +151,7 @@ def test_while_the_log_is_silent_what_is_not_purged_stands_as_the_settings_say(m
     assert watermarks.standing(response(tags=("t",), mark=(EPOCH, 4))) is Standing.UNPROVEN
     watermarks.proven = True
     if order is not None:
-        watermarks.apply(5, order)
+        watermarks.apply([(5, order)])
     watermarks.fall_silent()
     assert watermarks.standing(response(tags=("t",), mark=(EPOCH, 4))) is standing
     assert watermarks.standing(response(tags=("t",), mark=(3, 9))) in (Standing.UNPROVEN, Standing.GONE)
@@ -166,7 +166,7 @@ def test_nothing_is_good_before_the_log_was_ever_heard():
 
 def test_a_new_epoch_starts_without_watermarks():
     watermarks = following()
-    watermarks.apply(1, Order(Kind.EVERYTHING))
+    watermarks.apply([(1, Order(Kind.EVERYTHING))])
     watermarks.adopt(PurgeMark(EPOCH + 1, 0), 0)
     assert watermarks.standing(response(mark=(EPOCH + 1, 0))) is Standing.GOOD
     assert watermarks.standing(response(mark=(EPOCH, 9))) is Standing.UNPROVEN

@@ -78,7 +78,7 @@ class TwoLanes(World):
         self.orders += 1
         for node in self.edges:
             marks = node.worker.watermarks
-            marks.apply(marks.mark.n + 1, order)
+            marks.apply([(marks.mark.n + 1, order)])
 
     def log_lines(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """What the access logs say of both, less times, in the order of the requests."""
