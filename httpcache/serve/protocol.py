@@ -29,6 +29,9 @@ _KNOWN_TO_PARSER = frozenset(
 SLACK = 256
 """What a request line may have beside its target, in octets: so that a target too long is told from a field."""
 
+TURNS = 16
+"""Turns of the loop in which a handler that is ending a request has to come to wait for the next."""
+
 NEVER = 1e6
 """A time that does not come in the life of a connection, in seconds."""
 
@@ -108,8 +111,8 @@ class Connection(RequestHandler):
         watch = self.watch
         if watch is None or watch.ends_at:
             return
-        if self.is_ending and self._waiter is None and not self._messages and self._is_at_boundary:
-            self._wait_for_end(data)
+        if self._held or self._is_about_to_wait():
+            self._hold(data)
             return
         if self.lane is not None and self._is_at_boundary and self._is_idle():
             left = self.lane.answer(self, data)
@@ -123,20 +126,31 @@ class Connection(RequestHandler):
                     return
         self._take(watch, data)
 
-    def _wait_for_end(self, data: bytes) -> None:
-        """Keep what came while the handler ends its last request: given to it, all that follows would go its way."""
+    def _is_about_to_wait(self) -> bool:
+        """Whether all that came is read and answered, and the handler takes a turn or two until it waits again."""
+        return (
+            self.is_ending
+            and self._waiter is None
+            and not self._messages
+            and self._is_at_boundary
+            and (self._content is None or self._content.is_eof())
+        )
+
+    def _hold(self, data: bytes) -> None:
+        """Keep what came meanwhile: given to the handler now, all that follows would go its way."""
         if not self._held:
-            self._loop.call_soon(self._go_on)
+            self._loop.call_soon(self._go_on, TURNS)
         self._held += data
 
-    def _go_on(self) -> None:
-        """Look at what was kept, once the handler waits for a request."""
-        if self._waiter is None and self.transport is not None and not self._force_close:
-            self._loop.call_soon(self._go_on)
-            return
-        held, self._held = self._held, b""
-        self.is_ending = False
-        if self.transport is not None and held:
+    def _go_on(self, turns: int) -> None:
+        """Look at what was kept once the handler waits, or when it does not for so many turns of the loop."""
+        if self.transport is None or self.transport.is_closing():
+            self._held = b""
+        elif turns and self._is_about_to_wait():
+            self._loop.call_soon(self._go_on, turns - 1)
+        else:
+            held, self._held = self._held, b""
+            self.is_ending = False
             self.data_received(held)
 
     def _is_idle(self) -> bool:
