@@ -17,6 +17,7 @@ from rich.table import Table
 
 from bench import nodes, peers, results
 from bench.download import download
+from bench.load import wrk_command
 
 _UNITS = {"KB": 2**10, "MB": 2**20, "GB": 2**30}
 
@@ -37,17 +38,7 @@ class Throughput:
 
 def load(port: int, target: str, seconds: int, connections: int) -> float:
     """Octets a second that wrk takes from a server, on a core of its own."""
-    command = [
-        "taskset",
-        "-c",
-        peers.LOAD_CORE,
-        "wrk",
-        "-t1",
-        f"-c{connections}",
-        f"-d{seconds}s",
-        "--timeout",
-        "60s",
-    ]
+    command = [*wrk_command(seconds, connections), "--timeout", "60s"]
     done = subprocess.run(
         [*command, f"http://127.0.0.1:{port}{target}"], capture_output=True, text=True, check=True
     )

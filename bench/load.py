@@ -26,18 +26,14 @@ Results = dict[str, list[Round]]
 """The rounds of each peer, by its name."""
 
 
+def wrk_command(seconds: int, connections: int) -> list[str]:
+    """What runs wrk on the core that is the load's."""
+    return ["taskset", "-c", peers.LOAD_CORE, "wrk", "-t1", f"-c{connections}", f"-d{seconds}s"]
+
+
 def wrk(port: int, script: Path, seconds: int, connections: int) -> Round:
     """One run of wrk on its own core."""
-    command = [
-        "taskset",
-        "-c",
-        peers.LOAD_CORE,
-        "wrk",
-        "-t1",
-        f"-c{connections}",
-        f"-d{seconds}s",
-        "--latency",
-    ]
+    command = [*wrk_command(seconds, connections), "--latency"]
     spent = peers.cpu_seconds(port)
     done = subprocess.run(
         [*command, "-s", str(script), f"http://127.0.0.1:{port}"], capture_output=True, text=True, check=True

@@ -6,20 +6,22 @@ import asyncio
 import contextlib
 import logging
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from aiohttp import web
 
 from httpcache import clock
 from httpcache.messages import PurgeMark
 from httpcache.purge import openapi
-from httpcache.purge.acks import Acks, read_acks
+from httpcache.purge.acks import read_acks
 from httpcache.purge.answering import add_purge_method, bearer, read_body, read_number, read_wait, refuse
 from httpcache.purge.batches import is_dry, parse_orders
 from httpcache.purge.counting import Counting
 from httpcache.purge.keeper import LogKeeper
 from httpcache.purge.log import Logged, Wish
-from httpcache.purge.matches import Answer, read_answer
+from httpcache.purge.matches import read_answer
 from httpcache.purge.nodes_api import NodesApi
 from httpcache.purge.noting import noted
 from httpcache.purge.orders import told
@@ -31,6 +33,9 @@ from httpcache.purge.watch import SHOWN, Watch
 from httpcache.settings import Settings
 
 log = logging.getLogger("edgeward.purge")
+
+Told = TypeVar("Told")
+"""What a node tells in a body."""
 
 OWN_WAIT = 2.0
 """Longest wait of an order for the keeper's own workers, in seconds."""
@@ -212,15 +217,10 @@ class PurgeApi:
 
     async def acknowledge(self, request: web.Request) -> web.Response:
         """POST /v1/feed/acks: how far workers of one node have durably applied the log."""
-        body = await read_body(request)
-        if isinstance(body, Problem):
-            return refuse(body)
-        claims = await self._node(request, body)
-        if isinstance(claims, Problem):
-            return refuse(claims)
-        acks = read_acks(body)
-        if not isinstance(acks, Acks):
-            return refuse(acks)
+        came = await self._told(request, read_acks)
+        if isinstance(came, Problem):
+            return refuse(came)
+        claims, acks = came
         purge_log = self._keeper.door.log
         if acks.epoch == purge_log.epoch:
             for ack in acks.workers:
@@ -231,17 +231,25 @@ class PurgeApi:
 
     async def matches(self, request: web.Request) -> web.Response:
         """POST /v1/feed/matches: what a worker found for a dry order."""
-        body = await read_body(request)
-        if isinstance(body, Problem):
-            return refuse(body)
-        claims = await self._node(request, body)
-        if isinstance(claims, Problem):
-            return refuse(claims)
-        answer = read_answer(body)
-        if not isinstance(answer, Answer):
-            return refuse(answer)
+        came = await self._told(request, read_answer)
+        if isinstance(came, Problem):
+            return refuse(came)
+        claims, answer = came
         self._counting.answer(claims.sub, answer)
         return web.Response(status=204)
+
+    async def _told(
+        self, request: web.Request, read: Callable[[bytes], Told | Problem]
+    ) -> tuple[NodeClaims, Told] | Problem:
+        """What a node tells, and which node it is."""
+        body = await read_body(request)
+        if isinstance(body, Problem):
+            return body
+        claims = await self._node(request, body)
+        if isinstance(claims, Problem):
+            return claims
+        content = read(body)
+        return content if isinstance(content, Problem) else (claims, content)
 
     async def _node(self, request: web.Request, body: bytes) -> NodeClaims | Problem:
         token = bearer(request)
