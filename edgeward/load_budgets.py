@@ -14,7 +14,7 @@ from httpcache.setting_kinds import parse_size
 from httpcache.store.ram import Shelf, cost_of
 from httpcache.store.records import encode_record
 
-BUDGET = "edgeward_store_budget_bytes"
+BUDGET, HELD = "edgeward_store_budget_bytes", "edgeward_store_bytes"
 ROW_COST = 1250
 """What the two rows of an object cost in the database of a disk store beside their values, in bytes: 950 when new,
 1,400 later, when rows have come and gone and pages are filled in part."""
@@ -36,23 +36,22 @@ def parse_budgets(text: str) -> Budgets:
     return Budgets(numbers[0], numbers[1] if len(numbers) > 1 else 0)
 
 
-async def read_budgets(session: aiohttp.ClientSession, admin: Server) -> Budgets:
-    """The budgets that a node's /metrics tells. Raises NoBudgets."""
+async def read_budgets(session: aiohttp.ClientSession, admin: Server) -> tuple[Budgets, int]:
+    """The budgets that a node's /metrics tells, and how many bytes it holds already. Raises NoBudgets."""
     try:
         async with session.get(f"{admin.url}/metrics") as response:
             text = await response.text()
         families = list(text_string_to_metric_families(text)) if response.status == 200 else []
     except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
         raise NoBudgets(f"{admin.url}/metrics: {error or type(error).__name__}") from error
-    told = {
-        sample.labels.get("store"): int(sample.value)
-        for family in families
-        for sample in family.samples
-        if sample.name == BUDGET
-    }
-    if "ram" not in told:
+    told: dict[str, dict[str, int]] = {BUDGET: {}, HELD: {}}
+    for sample in (one for family in families for one in family.samples if one.name in told):
+        told[sample.name][sample.labels.get("store", "")] = int(sample.value)
+    room, held = told[BUDGET], told[HELD]
+    if "ram" not in room:
         raise NoBudgets(f"{admin.url}/metrics does not tell {BUDGET}")
-    return Budgets(told["ram"], told.get("disk", 0))
+    on_disk = max(0, held.get("disk", 0) - EMPTY)
+    return Budgets(room["ram"], room.get("disk", 0)), max(on_disk, held.get("ram", 0))
 
 
 def overheads(fields: Iterable[tuple[str, str]], uri: str, tag: str) -> list[tuple[int, int]]:

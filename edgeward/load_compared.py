@@ -70,6 +70,23 @@ def _simulated(policies: list[dict[str, Any]]) -> Iterator[Line]:
         )
 
 
+NOTICED = 0.02
+"""From which share of its room on what an edge held before the run is told."""
+
+
+def caution(result: dict[str, Any]) -> str:
+    """That the stores were not empty before the run, where they were not: all others begin empty. "" otherwise."""
+    compared = result.get("compared", {})
+    edge, held = (compared.get("budgets") or {}).get("edge"), compared.get("held_before", 0)
+    if not edge or not shown(result) or held < NOTICED * (edge["ram"] + edge["disk"]):
+        return ""
+    return (
+        f"The first edge held {held / 2**20:.1f} MiB before the run, while all the others begin empty: what it held may"
+        " be hit without having been asked for here, and has first to be displaced. Start nodes on empty folders"
+        " (--data) to compare like with like."
+    )
+
+
 def verdict(result: dict[str, Any]) -> str:
     """The edges' hit ratio, LRU's, and the bound, in one sentence; "" where nothing was compared."""
     lines = {line.name: line for line in shown(result)}

@@ -85,7 +85,7 @@ async def measure(order: LoadOrder, console: Console) -> dict[str, Any]:
     if stores is not None and order.rooms is not None:
         with console.status("simulating other policies over the same requests"):
             lines = await asyncio.to_thread(compare, run, stores, order.rooms.limit)
-        result["compared"] = {"budgets": _told(stores), "policies": lines}
+        result["compared"] = {"budgets": _told(stores), "held_before": stores.held, "policies": lines}
     elif order.rooms is not None:
         result["compared"] = {"budgets": None, "policies": [], "why_not": why_not}
     return result
@@ -102,21 +102,22 @@ def _told(stores: Stores) -> dict[str, Any]:
 
 async def _stores(order: LoadOrder) -> tuple[Stores | None, str]:
     """The room of the tiers, or why it is not known."""
-    rooms = order.rooms
+    rooms, held = order.rooms, 0
     if rooms is None:
         return None, ""
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session:
         costs = await _overheads(session, order)
         try:
-            edge = rooms.edge or await read_budgets(session, rooms.edge_admin or _admin(order.targets[0]))
-            shield = rooms.shield
+            edge, shield = rooms.edge, rooms.shield
+            if edge is None:
+                edge, held = await read_budgets(session, rooms.edge_admin or _admin(order.targets[0]))
             if shield is None and rooms.shield_admin is not None:
-                shield = await read_budgets(session, rooms.shield_admin)
+                shield, _ = await read_budgets(session, rooms.shield_admin)
         except NoBudgets as error:
             return None, str(error)
     at_edge = costs[0] if costs else (0, 0)
     at_shield = costs[1] if len(costs) > 1 else at_edge
-    return Stores(_with(edge, at_edge), _with(shield, at_shield) if shield else None), ""
+    return Stores(_with(edge, at_edge), _with(shield, at_shield) if shield else None, held), ""
 
 
 def _with(room: Budgets, beside: tuple[int, int]) -> Budgets:

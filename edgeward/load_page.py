@@ -7,7 +7,7 @@ from html import escape
 from typing import Any
 
 from edgeward.load_charts import bars, lines
-from edgeward.load_compared import shown, verdict
+from edgeward.load_compared import caution, shown, verdict
 from edgeward.load_report import ratio, size
 
 STYLE = """
@@ -47,7 +47,12 @@ def _summary(result: dict[str, Any]) -> str:
         ("origin offload, requests", _share(origin["object_offload"])),
         ("origin offload, bytes", _share(origin["byte_offload"])),
     ]  # fmt: skip
-    return (f'<p id="verdict">{escape(said)}</p>' if said else "") + _table(("", ""), rows)
+    marked = (f'<p id="verdict">{escape(said)}</p>' if said else "") + _paragraph(caution(result))
+    return marked + _table(("", ""), rows)
+
+
+def _paragraph(text: str) -> str:
+    return f"<p>{escape(text)}</p>" if text else ""
 
 
 def _share(value: float | None) -> str:

@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from edgeward.load_compared import shown, verdict
+from edgeward.load_compared import caution, shown, verdict
 from edgeward.load_run import Run
 from edgeward.load_tally import TierTally, percentiles, tier_name
 from edgeward.tiers import TierOutcome
@@ -142,7 +142,8 @@ def _compared(result: dict[str, Any]) -> list[RenderableType]:
     table = _table("same requests, same room", "edge", "edge, bytes", "shield", "whole", "whole, bytes")
     for one in told:
         table.add_row(one.name, *one.shares)
-    return [table, Text(verdict(result), style="bold")]
+    said = [Text(verdict(result), style="bold")]
+    return [table, *said, *([Text(caution(result))] if caution(result) else [])]
 
 
 def _summary(result: dict[str, Any]) -> RenderableType:

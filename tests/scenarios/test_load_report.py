@@ -67,6 +67,10 @@ def test_the_budgets_are_those_that_the_nodes_tell(reported):
     ]  # fmt: skip
 
 
+def test_the_stores_were_empty_and_the_report_says_so(reported):
+    assert reported[0]["compared"]["held_before"] < 2**20
+
+
 def test_no_policy_and_no_measurement_passes_the_bound(reported):
     result, _ = reported
     *others, bound = result["compared"]["policies"]
