@@ -18,7 +18,9 @@ from httpcache.purge import openapi
 from httpcache.purge.acks import read_acks
 from httpcache.purge.answering import add_purge_method, bearer, read_body, read_number, read_wait, refuse
 from httpcache.purge.batches import is_dry, parse_orders
-from httpcache.purge.counting import Counting
+from httpcache.purge.bus import TooLarge
+from httpcache.purge.bus_orders import MOST_ORDERS
+from httpcache.purge.counting import document
 from httpcache.purge.keeper import LogKeeper
 from httpcache.purge.log import Logged, Wish
 from httpcache.purge.matches import read_answer
@@ -72,7 +74,6 @@ class PurgeApi:
     def __init__(self, keeper: LogKeeper) -> None:
         self._keeper = keeper
         self._closing = asyncio.Event()
-        self._counting = Counting(keeper.feed, lambda: keeper.ledger)
 
     async def close(self, _: web.Application) -> None:
         """End the feeds and whoever waits for a receipt."""
@@ -92,6 +93,8 @@ class PurgeApi:
             if is_dry(body):
                 return await self._counted(wanted, wait)
             logged = await self._keeper.append(wanted)
+        except TooLarge:
+            return refuse(Problem(413, "order-too-large", "The order is too large for the bus."))
         except (sqlite3.Error, OSError) as error:
             log.error("an order could not be written to the purge log: %s", error)
             return refuse(
@@ -110,7 +113,7 @@ class PurgeApi:
         if not await self._keeper.door.run(self._keeper.door.log.use, dry.who, dry.jti, dry.exp):
             return refuse(REPLAYED)
         limit = wait or self._keeper.settings.purge.count_time + COUNT_WAIT
-        return web.json_response(await self._counting.count(dry.orders, limit))
+        return web.json_response(document(await self._keeper.count(dry, limit)))
 
     async def _wish(self, request: web.Request, body: bytes) -> tuple[Wish, float] | Problem:
         """What is ordered, by whom, and how long they wait; the signature is looked at before the body."""
@@ -119,7 +122,8 @@ class PurgeApi:
             return signer
         claims, key = signer
         purge = self._keeper.settings.purge
-        parsed = parse_orders(body, purge.targets, 1 if purge.bus else purge.orders, dry=is_dry(body))
+        most = min(purge.orders, MOST_ORDERS) if purge.bus else purge.orders
+        parsed = parse_orders(body, purge.targets, most, dry=is_dry(body))
         if isinstance(parsed, Problem):
             return parsed
         orders, wait = parsed
@@ -235,7 +239,7 @@ class PurgeApi:
         if isinstance(came, Problem):
             return refuse(came)
         claims, answer = came
-        self._counting.answer(claims.sub, answer)
+        self._keeper.counting.answer(claims.sub, answer)
         return web.Response(status=204)
 
     async def _told(

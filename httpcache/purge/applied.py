@@ -74,13 +74,13 @@ class Applied:
                 )
             return self._held()
 
-    def persist(self, epoch: int, orders: Sequence[tuple[int, Order]]) -> bool:
-        """Make a run of orders durable; False when they do not join on to what is: then load again."""
+    def persist(self, epoch: int, after: int, orders: Sequence[tuple[int, Order]]) -> bool:
+        """Make a run of orders behind `after` durable; False when that does not join on to what is: then load again."""
         if not orders:
             return True
         with transaction(self._database):
             held_epoch, held_n, _ = self._state()
-            if epoch != held_epoch or orders[0][0] > held_n + 1:
+            if epoch != held_epoch or after > held_n:
                 return False
             levels = [level for n, order in orders if n > held_n for level in levels_of(n, order)]
             if orders[-1][0] > held_n:

@@ -24,12 +24,22 @@ log = logging.getLogger("edgeward.purge")
 ANSWER = 5.0
 """Longest wait for an answer of the server, in seconds."""
 TOKEN_FIELD = "Edgeward-Token"
+FIELDS = 256
+"""Bytes that the fields of a message take beside their values, at the most."""
+INBOX = "_INBOX."
+"""How the subjects begin on which answers are waited for: nothing else is ever answered."""
+MOST_WAITING = 256
+"""Questions, and answers to one, that may wait to be looked at."""
 LARGEST_RUN = 256
 """Messages that are taken together."""
 
 
 class BusError(OSError):
     """The bus cannot be reached, or refuses; the message says why."""
+
+
+class TooLarge(BusError):
+    """A message is larger than the server takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +59,14 @@ class Message:
     at: float
     body: bytes
     token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What another node asks everybody, and where it waits for answers."""
+
+    text: bytes
+    reply: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +92,7 @@ class Bus:
         self._subject = f"{settings.bus_name}.orders"
         self._stream = f"{settings.bus_name}-orders"
         self._bucket = f"{settings.bus_name}-nodes"
+        self._questions = f"{settings.bus_name}.questions"
         self._client: Any = None
         self._stream_context: Any = None
         self._store: Any = None
@@ -156,6 +175,8 @@ class Bus:
 
     async def publish(self, body: bytes, token: str, once: str) -> int | None:
         """Append a message; its number once the server has it, None when one of the name `once` has come before."""
+        if len(body) + len(token) + len(once) + FIELDS > self._client.max_payload:
+            raise TooLarge(f"NATS: a message has at most {self._client.max_payload} bytes")
         fields = {"Nats-Msg-Id": once, TOKEN_FIELD: token}
         ack = await _asked(
             self._stream_context.publish(self._subject, body, stream=self._stream, headers=fields)
@@ -205,6 +226,43 @@ class Bus:
     async def retire(self, node: str) -> None:
         """Take what a node has told out of the bucket. Raises BusError."""
         await _asked(self._store.delete(node))
+
+    @contextlib.asynccontextmanager
+    async def asked(self, text: bytes) -> AsyncIterator[Callable[[], Awaitable[bytes]]]:
+        """Ask everybody who listens now; gives a call that waits for the next answer. Raises BusError."""
+        inbox = self._client.new_inbox()
+        subscription = await _asked(self._client.subscribe(inbox, pending_msgs_limit=MOST_WAITING))
+        try:
+            await _asked(self._client.publish(self._questions, text, reply=inbox))
+
+            async def next_answer() -> bytes:
+                return bytes((await _asked(subscription.next_msg(timeout=None))).data)
+
+            yield next_answer
+        finally:
+            with contextlib.suppress(Exception):
+                await subscription.unsubscribe()
+
+    @contextlib.asynccontextmanager
+    async def questions(self) -> AsyncIterator[Callable[[], Awaitable[Question]]]:
+        """Gives a call that waits for the next question of another node. Raises BusError."""
+        subscription = await _asked(self._client.subscribe(self._questions, pending_msgs_limit=MOST_WAITING))
+
+        async def next_question() -> Question:
+            while True:
+                message = await _asked(subscription.next_msg(timeout=None))
+                if message.reply.startswith(INBOX):
+                    return Question(bytes(message.data), message.reply)
+
+        try:
+            yield next_question
+        finally:
+            with contextlib.suppress(Exception):
+                await subscription.unsubscribe()
+
+    async def reply(self, question: Question, text: bytes) -> None:
+        """Answer a question. Raises BusError."""
+        await _asked(self._client.publish(question.reply, text))
 
     async def told(self) -> AsyncIterator[Told]:
         """What every node has told, then each change. Raises BusError."""

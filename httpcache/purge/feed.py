@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 
 from aiohttp import web
@@ -43,13 +44,19 @@ class Feed:
         self._heartbeat = heartbeat
         self._behind = behind
         self._tail: list[Logged] = []
+        self._tail_after = PurgeMark()  # what the tail goes on behind
         self._tail_cost = 0
         self._wakers: set[asyncio.Event] = set()
         self._closing = False
         self._question: Question | None = None
 
-    def publish(self, orders: Sequence[Logged]) -> None:
-        """New orders are in the log."""
+    def publish(self, after: int, orders: Sequence[Logged]) -> None:
+        """New orders are in the log, behind number `after`."""
+        end = PurgeMark(self._tail_after.epoch, self._tail[-1].n if self._tail else self._tail_after.n)
+        if end != PurgeMark(self._door.log.epoch, after):
+            # Numbers of another epoch, or from before a gap, mean something else.
+            self._tail, self._tail_cost = [], 0
+            self._tail_after = PurgeMark(self._door.log.epoch, after)
         self._tail += orders
         self._tail_cost += sum(cost(logged.order) for logged in orders)
         if self._tail_cost > TAIL_COST:
@@ -61,7 +68,9 @@ class Feed:
         while self._tail_cost > TAIL_COST // 2 and dropped < len(self._tail) - 1:
             self._tail_cost -= cost(self._tail[dropped].order)
             dropped += 1
-        del self._tail[:dropped]
+        if dropped:
+            self._tail_after = PurgeMark(self._tail_after.epoch, self._tail[dropped - 1].n)
+            del self._tail[:dropped]
 
     def ask(self, question: Question | None) -> None:
         """Ask every follower, also one that comes meanwhile; None when enough have answered."""
@@ -94,11 +103,11 @@ class Feed:
             waker.clear()
             log = self._door.log
             if after.epoch != log.epoch or n < log.start - 1:
-                await self._write(response, self._line(seq, nonce, (), is_reset=True))
+                await self._write(response, self._line(seq, nonce, n, (), is_reset=True))
                 return
-            orders = await self._after(n)
+            orders = await self._after(after.epoch, n)
             question = self._question if self._question is not asked else None
-            await self._write(response, self._line(seq, nonce, orders, question=question))
+            await self._write(response, self._line(seq, nonce, n, orders, question=question))
             asked = question or asked
             seq, n = seq + 1, orders[-1].n if orders else n
             if n >= log.newest:
@@ -111,12 +120,12 @@ class Feed:
         except TimeoutError:
             pass  # time for a heartbeat
 
-    async def _after(self, n: int) -> Sequence[Logged]:
+    async def _after(self, epoch: int, n: int) -> Sequence[Logged]:
         """The next run of orders after `n`; empty when there is none."""
         if n >= self._door.log.newest:
             return ()
-        if self._tail and self._tail[0].n <= n + 1 <= self._tail[-1].n:
-            first = n + 1 - self._tail[0].n
+        if self._tail and self._tail_after.epoch == epoch and self._tail_after.n <= n < self._tail[-1].n:
+            first = bisect_right(self._tail, n, key=lambda logged: logged.n)
             found = self._tail[first : first + BATCH]
         else:
             found = await self._door.run(self._door.log.after, n, BATCH)
@@ -132,12 +141,14 @@ class Feed:
         self,
         seq: int,
         nonce: str,
+        after: int,
         orders: Sequence[Logged],
         *,
         is_reset: bool = False,
         question: Question | None = None,
     ) -> FeedLine:
         log = self._door.log
+        has_gaps = bool(orders) and orders[-1].n != after + len(orders)
         return FeedLine(
             seq=seq,
             nonce=nonce,
@@ -145,8 +156,9 @@ class Feed:
             start=log.start,
             newest=log.newest,
             heartbeat=self._heartbeat,
-            first=orders[0].n if orders else 0,
+            after=after,
             orders=tuple(logged.order for logged in orders),
+            numbers=tuple(logged.n for logged in orders) if has_gaps else (),
             is_reset=is_reset,
             question=question,
             behind=self._behind(),

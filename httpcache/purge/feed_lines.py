@@ -5,6 +5,9 @@ A line is a compact JWS with its payload detached, a space, and the payload as i
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+
 import jwt
 import msgspec
 
@@ -19,7 +22,8 @@ _TYPE = "edgeward-feed"
 class FeedLine(msgspec.Struct, frozen=True):
     """One line. `nonce` is the follower's own, `seq` counts from 0: nothing can be replayed, dropped or reordered.
 
-    `first` is the number of the first of `orders`; `heartbeat` the longest silence to expect, in seconds.
+    `orders` go on behind number `after`: one by one, or under `numbers` of their own where those have gaps.
+    `heartbeat` is the longest silence to expect, in seconds.
     `behind` is how long ago the keeper itself knew to be at the log's end, in seconds: 0 where the log is its own.
     `is_reset` says that the log has nothing to join on to what the follower has: it starts anew at `newest`.
     """
@@ -30,11 +34,18 @@ class FeedLine(msgspec.Struct, frozen=True):
     start: int
     newest: int
     heartbeat: float
-    first: int = 0
+    after: int = 0
     orders: tuple[Order, ...] = ()
+    numbers: tuple[int, ...] = ()
     is_reset: bool = False
     question: Question | None = None
     behind: float = 0.0
+
+    def numbered(self) -> Iterable[tuple[int, Order]]:
+        """Its orders with their numbers. Raises ValueError when there are not as many numbers as orders."""
+        return zip(
+            self.numbers or range(self.after + 1, self.after + 1 + len(self.orders)), self.orders, strict=True
+        )
 
 
 class LineFault(Exception):
@@ -78,4 +89,10 @@ def open_line(text: bytes, key: PublicKey, nonce: str, seq: int) -> FeedLine:
         raise LineFault(f"is not a line of the feed: {error}") from error
     if line.nonce != nonce or line.seq != seq:
         raise LineFault("is not the next line of this connection")
+    if line.numbers and not _rises((line.after, *line.numbers), len(line.orders) + 1):
+        raise LineFault("has orders whose numbers do not rise")
     return line
+
+
+def _rises(numbers: Sequence[int], count: int) -> bool:
+    return len(numbers) == count and all(one < next_one for one, next_one in pairwise(numbers))

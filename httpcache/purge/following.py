@@ -76,7 +76,7 @@ class Following:
             held = self._go_on_from(self.applied.adopt(PurgeMark(reset.epoch, reset.newest), reset.start))
             return Taken((), reset.newest, reset.heartbeat, held)
         orders = self._joined(opened)
-        if not self.applied.persist(self._epoch, orders):
+        if not self.applied.persist(self._epoch, self._n, orders):
             return Taken((), last.newest, last.heartbeat, self.load())
         if orders:
             self._n = orders[-1][0]
@@ -104,10 +104,10 @@ class Following:
         orders: list[tuple[int, Order]] = []
         n = self._n
         for line in lines:
-            if line.epoch != self._epoch or (line.orders and line.first != n + 1):
+            if line.epoch != self._epoch or (line.orders and line.after != n):
                 raise LineFault("does not go on where the last one ended")
-            for order in line.orders:
-                n += 1
+            for number, order in line.numbered():
+                n = number
                 orders.append((n, normalised(order, self._settings.sites)))
         return tuple(orders)
 

@@ -14,6 +14,7 @@ import msgspec
 
 from httpcache import clock
 from httpcache.purge.bus import is_there
+from httpcache.purge.counting import Counting, Row
 from httpcache.purge.feed import Feed
 from httpcache.purge.gate import Gate
 from httpcache.purge.key_files import read_key_file
@@ -21,6 +22,7 @@ from httpcache.purge.keys import KeyFault, new_operator, node_key
 from httpcache.purge.log import Logged, Wish
 from httpcache.purge.log_door import LogDoor
 from httpcache.purge.mirror import Mirror
+from httpcache.purge.orders import Order
 from httpcache.purge.receipts import Ledger
 from httpcache.settings import Settings
 
@@ -53,6 +55,7 @@ class LogKeeper:
         self._mirror = self._mirrored()
         behind = self._mirror.behind if self._mirror else lambda: 0.0
         self.feed = Feed(self.door, self.key, settings.purge.heartbeat, behind)
+        self.counting = Counting(self.feed, self._asked)
         self._ledger_file = folder / "purge" / "workers.json"
         self._ledger: Ledger | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -63,7 +66,7 @@ class LogKeeper:
             return None
         if not is_there():
             raise KeyFault("purge.bus needs nats-py: pip install 'edgeward[nats]'")
-        return Mirror(self.settings, self.key, self.gate, self.door, self._appended)
+        return Mirror(self.settings, self.key, self.gate, self.door, self._appended, self._counted_here)
 
     @property
     def ledger(self) -> Ledger:
@@ -96,8 +99,25 @@ class LogKeeper:
         await self.door.close()
 
     async def append(self, wish: Wish) -> tuple[Logged, ...]:
-        """Make orders durable and publish them; none when their token has been used. Raises sqlite3.Error."""
+        """Make orders durable and publish them; none when their token has been used.
+
+        Raises sqlite3.Error, or BusError where the log lives on a bus.
+        """
         return await (self._mirror or self.door).append(wish)
+
+    async def count(self, dry: Wish, wait: float) -> list[Row]:
+        """What dry orders match on every node, in about `wait` seconds. Raises OSError where that cannot be asked."""
+        if self._mirror is not None:
+            return await self._mirror.counted(dry, wait)
+        return await self.counting.count(dry.orders, wait)
+
+    async def _counted_here(self, orders: tuple[Order, ...], wait: float) -> Row:
+        return (await self.counting.count(orders, wait))[0]
+
+    def _asked(self) -> dict[str, list[int]]:
+        """Whom this node asks about dry orders: those who follow its log; of a mirrored one, its own workers."""
+        following, own = self.ledger.following(), self.settings.node_name
+        return following if self._mirror is None else {own: following.get(own, [])}
 
     async def find(self, n: int) -> Logged | None:
         """The order of that number, while the log has it."""
@@ -128,8 +148,8 @@ class LogKeeper:
         await asyncio.to_thread(self.gate.forget, node)
         return self.ledger.retire(node)
 
-    def _appended(self, orders: Sequence[Logged]) -> None:
-        self.feed.publish(orders)
+    def _appended(self, after: int, orders: Sequence[Logged]) -> None:
+        self.feed.publish(after, orders)
 
     async def _save_often(self) -> None:
         while True:

@@ -127,15 +127,29 @@ class PurgeLog:
         with transaction(self._database):
             # Longer than they are good for: clocks may be set back.
             self._database.execute("DELETE FROM used WHERE exp < ?", (now - KEPT_TOKENS,))
-            row = self._database.execute(
-                "SELECT min(n) FROM orders WHERE at >= ?", (now - most_age,)
-            ).fetchone()
-            young = row[0] if row[0] is not None else self.newest + 1
-            start = max(self.start, young, self.newest - most_count + 1)
+            start = max(self._start_of_young(now - most_age), self._start_of_newest(most_count))
             if start > self.start:
                 self._database.execute("DELETE FROM orders WHERE n < ?", (start,))
                 self._database.execute("UPDATE log SET start = ?", (start,))
         self.start = start
+
+    def _start_of_young(self, since: float) -> int:
+        """Where a log begins from which all before its first order from `since` or later is dropped."""
+        row = self._database.execute("SELECT min(n) FROM orders WHERE at >= ?", (since,)).fetchone()
+        if row[0] is None:
+            return self.newest + 1
+        # Numbers may have gaps: who has applied the order before has missed none.
+        row = self._database.execute("SELECT max(n) FROM orders WHERE n < ?", (row[0],)).fetchone()
+        return self.start if row[0] is None else int(row[0]) + 1
+
+    def _start_of_newest(self, count: int) -> int:
+        """Where a log of the newest `count` orders begins."""
+        if self.newest - self.start < count:
+            return self.start
+        row = self._database.execute(
+            "SELECT n FROM orders ORDER BY n DESC LIMIT 1 OFFSET ?", (count,)
+        ).fetchone()
+        return int(row[0]) + 1 if row else self.start
 
     def close(self) -> None:
         """Close the database."""

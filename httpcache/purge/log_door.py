@@ -17,9 +17,12 @@ MOST_AT_ONCE = 1000
 
 
 class LogDoor:
-    """Asks the log in its own thread. `appended` is called on the event loop, once for each run of new orders."""
+    """Asks the log in its own thread.
 
-    def __init__(self, path: Path | None, appended: Callable[[Sequence[Logged]], None]) -> None:
+    `appended` is called on the event loop for each run of new orders, with the number that they go on behind.
+    """
+
+    def __init__(self, path: Path | None, appended: Callable[[int, Sequence[Logged]], None]) -> None:
         self._path = path
         self._appended = appended
         self._thread = ThreadPoolExecutor(1, "purge-log")
@@ -67,7 +70,9 @@ class LogDoor:
                     if not future.done():
                         future.set_exception(error)
                 continue
-            self._appended([logged for run in made for logged in run])
+            orders = [logged for run in made for logged in run]
+            if orders:
+                self._appended(orders[0].n - 1, orders)
             for (_, future), run in zip(batch, made, strict=True):
                 if not future.done():
                     future.set_result(run)

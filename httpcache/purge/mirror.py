@@ -6,31 +6,25 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Callable, Sequence
-from urllib.parse import urlsplit
+from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
 from httpcache import clock
-from httpcache.purge.batches import parse_orders
 from httpcache.purge.bus import Bus, BusError, Message, Told
+from httpcache.purge.bus_counting import BusCounting
+from httpcache.purge.bus_orders import end_of, message_of, numbered, opened
+from httpcache.purge.bus_signed import seal, unseal
+from httpcache.purge.counting import Row
 from httpcache.purge.gate import Gate
 from httpcache.purge.keys import PrivateKey
 from httpcache.purge.log import Logged, Wish
 from httpcache.purge.log_door import LogDoor
-from httpcache.purge.orders import Kind, Order
-from httpcache.purge.problems import Problem
+from httpcache.purge.orders import Order
 from httpcache.purge.receipts import Ledger
-from httpcache.purge.tokens import node_token, shown_header, verify_order_token
 from httpcache.settings import Settings
 
 log = logging.getLogger("edgeward.purge")
-
-NOTHING = Order(Kind.TAG, ())
-"""What stands in the log for a message that is no order: it names nothing, but has its number."""
-
-ANYTHING = Order(Kind.EVERYTHING, (), soft=True)
-"""What stands for an order whose signer is not known here, or not any more: whatever it named is validated."""
 
 TELL_EVERY = 0.02
 """Seconds between two looks at whether there is something to tell other nodes."""
@@ -47,15 +41,12 @@ class Progress(msgspec.Struct, frozen=True):
     workers: tuple[tuple[int, bool], ...]
 
 
-class Signed(msgspec.Struct, frozen=True):
-    """A node's token, and the body that it is bound to."""
-
-    token: str
-    body: bytes
-
-
 class Mirror:
-    """Follows the bus for one node. `appended` is called on the event loop, once for each run of new orders."""
+    """Follows the bus for one node.
+
+    `appended` is called on the event loop for each run of new orders, with the number that they go on behind; `count`
+    counts with the node's own workers what dry orders match.
+    """
 
     def __init__(
         self,
@@ -63,13 +54,15 @@ class Mirror:
         key: PrivateKey,
         gate: Gate,
         door: LogDoor,
-        appended: Callable[[Sequence[Logged]], None],
+        appended: Callable[[int, Sequence[Logged]], None],
+        count: Callable[[tuple[Order, ...], float], Awaitable[Row]],
     ) -> None:
         self._settings = settings
         self._key = key
         self._gate = gate
         self._door = door
         self._appended = appended
+        self._counting = BusCounting(settings, key, gate, count)
         self._ledger: Ledger | None = None
         self._bus: Bus | None = None
         self._task: asyncio.Task[None] | None = None
@@ -91,11 +84,25 @@ class Mirror:
         return clock.monotonic() - self._heard_at
 
     async def append(self, wish: Wish) -> tuple[Logged, ...]:
-        """Publish one order; none when its token has been used. Raises BusError, also when nobody can tell whether."""
+        """Publish orders, as one message: all or none. None when their token has been used.
+
+        Raises BusError, also when nobody can tell whether, and TooLarge.
+        """
         if self._bus is None:
             raise BusError("NATS: not connected")
         n = await self._bus.publish(wish.body, wish.token, f"{wish.who}.{wish.jti}")
-        return () if n is None else (Logged(n, wish.orders[0], wish.who, wish.at),)
+        return () if n is None else numbered(n, wish.orders, wish.who, wish.at)
+
+    async def counted(self, dry: Wish, wait: float) -> list[Row]:
+        """What dry orders match on every node of the bus, in at most `wait` seconds and a bit. Raises BusError."""
+        if self._bus is None or self._ledger is None:
+            raise BusError("NATS: not connected")
+        ledger, own = self._ledger, self._settings.node_name
+
+        def others() -> dict[str, bool]:
+            return {node: follows for node, follows in ledger.present(clock.now()).items() if node != own}
+
+        return await self._counting.ask(self._bus, dry, wait, others)
 
     async def retire(self, node: str) -> None:
         """Have every node forget a node. Raises BusError."""
@@ -129,7 +136,13 @@ class Mirror:
 
     async def _follow(self, bus: Bus) -> None:
         """One connection: orders, what others tell, and what this node tells; until one of them ends."""
-        works = (self._take(bus), self._listen(bus), self._tell_often(bus), bus.lost())
+        works = (
+            self._take(bus),
+            self._listen(bus),
+            self._tell_often(bus),
+            self._counting.answer(bus),
+            bus.lost(),
+        )
         tasks = [asyncio.create_task(one) for one in works]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -141,15 +154,15 @@ class Mirror:
     async def _take(self, bus: Bus) -> None:
         end = await bus.end()
         purge_log, heartbeat = self._door.log, self._settings.purge.heartbeat
-        if end.epoch == purge_log.epoch and end.last < purge_log.newest:
+        if end.epoch == purge_log.epoch and end_of(end.last) < purge_log.newest:
             raise BusError(
                 "the stream has lost orders that were applied: delete it, which begins a new epoch"
             )
-        await self._door.run(purge_log.follow, end.epoch, end.first)
+        await self._door.run(purge_log.follow, end.epoch, end_of(end.first - 1) + 1)
         assert self._ledger is not None
         self._ledger.begin(end.epoch)
-        self._appended(())
-        async with bus.messages(purge_log.newest) as next_run:
+        self._appended(purge_log.newest, ())
+        async with bus.messages(message_of(purge_log.newest)) as next_run:
             asked = float("-inf")
             while True:
                 if clock.monotonic() - asked >= heartbeat:
@@ -157,12 +170,12 @@ class Mirror:
                     end = await bus.end()
                     if end.epoch != purge_log.epoch:
                         raise BusError("the stream has been made anew")
-                if purge_log.newest >= end.last:
+                if purge_log.newest >= end_of(end.last):
                     self._heard(asked)
                 run = await next_run(heartbeat / 2)
                 if run:
                     await self._append(run)
-                elif purge_log.newest < end.last:
+                elif purge_log.newest < end_of(end.last):
                     raise BusError("messages do not come")
 
     def _heard(self, at: float) -> None:
@@ -173,31 +186,14 @@ class Mirror:
 
     async def _append(self, run: Sequence[Message]) -> None:
         purge_log = self._door.log
-        if [message.n for message in run] != list(
-            range(purge_log.newest + 1, purge_log.newest + 1 + len(run))
-        ):
+        first = message_of(purge_log.newest) + 1
+        if [message.n for message in run] != list(range(first, first + len(run))):
             raise BusError("a message is missing")
-        made = await asyncio.to_thread(lambda: [self._opened(message) for message in run])
+        audience, after = self._settings.purge.audience, purge_log.newest
+        opened_run = await asyncio.to_thread(lambda: [opened(one, self._gate, audience) for one in run])
+        made = [logged for orders in opened_run for logged in orders]
         await self._door.run(purge_log.take, made)
-        self._appended(made)
-
-    def _opened(self, message: Message) -> Logged:
-        """The order of a message: its own token proves it, as of when the server took it."""
-        find, audience = self._gate.operators.by_kid, self._settings.purge.audience
-        signer = verify_order_token(message.token, message.body, audience, find, message.at)
-        problem: Problem | None = None
-        if isinstance(signer, Problem):
-            problem = signer
-        else:
-            claims, key = signer
-            parsed = parse_orders(message.body, self._settings.purge.targets, 1)
-            if not isinstance(parsed, Problem) and not claims.missing_for(parsed[0][0]):
-                return Logged(message.n, parsed[0][0], key.name, message.at)
-            problem = parsed if isinstance(parsed, Problem) else claims.missing_for(parsed[0][0])
-        error = problem.error if problem else ""
-        is_unknown = error == "key-unknown" and bool(shown_header(message.token))
-        log.error("message %d of the purge bus is not an order that can be believed: %s", message.n, error)
-        return Logged(message.n, ANYTHING if is_unknown else NOTHING, "?", message.at)
+        self._appended(after, made)
 
     async def _tell_often(self, bus: Bus) -> None:
         assert self._ledger is not None
@@ -206,8 +202,7 @@ class Mirror:
             progress = Progress(self._door.log.epoch, self._ledger.progress(node))
             if progress != last or clock.monotonic() - at >= self._settings.purge.heartbeat:
                 body = msgspec.json.encode(progress)
-                token = await asyncio.to_thread(node_token, self._key, body, clock.now())
-                await bus.tell(node, msgspec.msgpack.encode(Signed(token, body)))
+                await bus.tell(node, await seal(self._key, body))
                 last, at = progress, clock.monotonic()
             await asyncio.sleep(TELL_EVERY)
 
@@ -225,13 +220,11 @@ class Mirror:
                 self._ledger.told(told.node, progress.workers, told.at)
 
     async def _believed(self, told: Told) -> Progress | None:
-        """What a node tells, if it is signed as that node; a node that is not on file is enrolled where that is on."""
+        """What a node tells, if it is signed as that node."""
+        signed = await unseal(self._gate, self._settings.purge, told.value, told.at)
         with contextlib.suppress(msgspec.MsgspecError):
-            signed = msgspec.msgpack.decode(told.value, type=Signed)
-            host = urlsplit(self._settings.purge.bus.partition(",")[0]).hostname
-            claims = await self._gate.node(signed.token, signed.body, host, told.at)
-            if not isinstance(claims, Problem) and claims.sub == told.node:
-                return msgspec.json.decode(signed.body, type=Progress)
+            if signed is not None and signed[0] == told.node:
+                return msgspec.json.decode(signed[1], type=Progress)
         log.error("what %s tells on the purge bus is not signed by it", told.node)
         return None
 

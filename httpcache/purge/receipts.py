@@ -122,6 +122,13 @@ class Ledger:
             for name, rows in sorted(self._nodes.items())
         }
 
+    def present(self, now: float) -> dict[str, bool]:
+        """Every node, and whether any of its workers follows and has been heard of lately."""
+        return {
+            name: any(row.feeds > 0 and now - row.heard <= self._silence for row in rows)
+            for name, rows in sorted(self._nodes.items())
+        }
+
     async def confirmed(self, n: int, timeout: float, node: str | None = None) -> bool:
         """Wait until every worker, of one node or of all, has confirmed `n`; False after `timeout` seconds."""
         if self.least(node) >= n:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Sequence
 
@@ -53,6 +54,9 @@ class Matching:
         if disk is None or not self._reads_disk:
             return None, True
         end = clock.monotonic() + self._tier.settings.purge.count_time
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._tier.settings.purge.count_time):
+                await disk.written()  # what waits for that counts too
         spans = await asyncio.to_thread(disk.giving.spans, PAGE, SPANS)
         random.shuffle(spans)
         found = 0

@@ -21,7 +21,7 @@ def tag(name, soft=False) -> Order:
 def test_what_was_persisted_is_there_after_reopening(path):
     applied = Applied(path, 100)
     applied.adopt(PurgeMark(7, 0), 1)
-    assert applied.persist(7, [(1, tag("a")), (2, tag("a", soft=True)), (3, tag("b"))])
+    assert applied.persist(7, 0, [(1, tag("a")), (2, tag("a", soft=True)), (3, tag("b"))])
     applied.close()
     held = Applied(path, 100).load()
     assert held.mark == PurgeMark(7, 3)
@@ -37,15 +37,15 @@ def test_two_workers_write_the_same_batch_once(path):
     one, two = Applied(path, 100), Applied(path, 100)
     one.adopt(PurgeMark(7, 0), 1)
     batch = [(1, tag("a")), (2, tag("b"))]
-    assert one.persist(7, batch) and two.persist(7, batch) and one.persist(7, batch[:1])
+    assert one.persist(7, 0, batch) and two.persist(7, 0, batch) and one.persist(7, 0, batch[:1])
     assert two.load().mark == PurgeMark(7, 2)
 
 
 def test_a_batch_that_does_not_join_on_is_refused(path):
     applied = Applied(path, 100)
     applied.adopt(PurgeMark(7, 0), 1)
-    assert not applied.persist(7, [(2, tag("a"))])
-    assert not applied.persist(6, [(1, tag("a"))])
+    assert not applied.persist(7, 1, [(2, tag("a"))])
+    assert not applied.persist(6, 0, [(1, tag("a"))])
     assert applied.load().levels == ()
 
 
@@ -62,7 +62,7 @@ ADOPTIONS = [
 def test_adopting(path, newest, start, mark, floor, count):
     applied = Applied(path, 100)
     applied.adopt(PurgeMark(7, 0), 1)
-    applied.persist(7, [(1, tag("a"))])
+    applied.persist(7, 0, [(1, tag("a"))])
     held = applied.adopt(newest, start)
     assert (held.mark, held.floor, len(held.levels)) == (mark, floor, count)
 
@@ -70,7 +70,7 @@ def test_adopting(path, newest, start, mark, floor, count):
 def test_watermarks_on_disk_are_bounded_and_fold_into_wider_ones(path):
     applied = Applied(path, 16)
     applied.adopt(PurgeMark(7, 0), 1)
-    applied.persist(7, [(n, Order(Kind.URL, (f"h.example/{n}",))) for n in range(1, 101)])
+    applied.persist(7, 0, [(n, Order(Kind.URL, (f"h.example/{n}",))) for n in range(1, 101)])
     levels = applied.load().levels
     assert len(levels) <= 17
     assert max(hard for kind, _, (hard, _) in levels if kind is Kind.HOST) >= 84

@@ -18,7 +18,7 @@ def key(tmp_path_factory):
 
 
 def line(seq=0, nonce="n", orders=()) -> FeedLine:
-    return FeedLine(seq, nonce, 7, 1, 2, 2.0, 1 if orders else 0, orders)
+    return FeedLine(seq, nonce, 7, 1, 2, 2.0, 0, orders)
 
 
 def test_a_line_is_read_as_it_was_written(key):

@@ -34,8 +34,8 @@ async def test_what_cannot_be_written_is_not_acknowledged_until_it_can(admin, ed
 async def test_a_line_that_skips_an_order_breaks_the_connection_and_nothing_is_applied(admin, edge):
     epoch = admin.keeper.door.log.epoch
     complaints = len(edge._complaint)
-    skipped = FeedLine(0, "", epoch, 1, 9, 0.2, first=9, orders=(Order(Kind.EVERYTHING),))
-    admin.keeper.feed._line = lambda seq, nonce, orders, is_reset=False: _with(skipped, seq, nonce)
+    skipped = FeedLine(0, "", epoch, 1, 9, 0.2, after=8, orders=(Order(Kind.EVERYTHING),))
+    admin.keeper.feed._line = lambda seq, nonce, *_, **__: _with(skipped, seq, nonce)
     admin.keeper.feed._wake()
     await until(lambda: len(edge._complaint) > complaints)
     assert edge.watermarks.mark == PurgeMark(epoch, 0)
@@ -44,7 +44,7 @@ async def test_a_line_that_skips_an_order_breaks_the_connection_and_nothing_is_a
 
 
 def _with(line: FeedLine, seq: int, nonce: str) -> FeedLine:
-    return FeedLine(seq, nonce, line.epoch, line.start, line.newest, line.heartbeat, line.first, line.orders)
+    return FeedLine(seq, nonce, line.epoch, line.start, line.newest, line.heartbeat, line.after, line.orders)
 
 
 async def test_a_line_of_somebody_else_is_not_believed(admin, edge, tmp_path):

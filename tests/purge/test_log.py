@@ -84,7 +84,7 @@ def test_compaction_by(path, age, count, left, start):
 
 async def test_orders_that_wait_are_written_together_and_announced_in_order(path):
     announced: list[int] = []
-    door = LogDoor(path, lambda orders: announced.extend(logged.n for logged in orders))
+    door = LogDoor(path, lambda _, orders: announced.extend(logged.n for logged in orders))
     await door.open(NOW)
     made = await asyncio.gather(*(door.append(wish(str(number))) for number in range(50)))
     assert [run[0].n for run in made] == announced == list(range(1, 51))
@@ -92,7 +92,7 @@ async def test_orders_that_wait_are_written_together_and_announced_in_order(path
 
 
 async def test_a_failing_disk_is_told_to_whoever_waits_and_the_next_order_is_tried(path):
-    door = LogDoor(path, lambda _: None)
+    door = LogDoor(path, lambda *_: None)
     await door.open(NOW)
     await door.run(door.log._database.execute, "PRAGMA query_only = 1")
     with pytest.raises(sqlite3.Error):

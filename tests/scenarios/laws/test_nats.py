@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 
+import msgspec
 import pytest
 
 from httpcache import clock
 from httpcache.purge import keeper as keeper_module
 from httpcache.purge.bus import nats
+from httpcache.purge.bus_counting import Asked, Found
+from httpcache.purge.bus_orders import end_of
+from httpcache.purge.bus_signed import Signed
 from httpcache.purge.client import OrderRefused, send_order
-from httpcache.purge.keys import KeyFault, load_private_key, new_operator
-from httpcache.purge.tokens import order_token
+from httpcache.purge.keys import KeyFault, load_private_key, new_operator, node_key
+from httpcache.purge.tokens import node_token, order_token
 from httpcache.settings import Settings
 from tests.purge.nats_server import NatsServer, needs_nats
 from tests.purge.nodes import until
@@ -56,9 +60,9 @@ async def test_what_no_operator_has_signed_purges_nothing_and_the_next_order_is_
         await publish(bus, b"\xff", "no token")
         await publish(bus, TAG, order_token(key, b"another body", "edgeward", clock.now()))
         await publish(bus, TAG, order_token(key, TAG, "edgeward", clock.now() - 3600))
-        await until(lambda: all(node.worker.watermarks.mark.n == 4 for node in world.nodes))
+        await until(lambda: all(node.worker.watermarks.mark.n == end_of(4) for node in world.nodes))
         assert ";hit" in (await world.get("/a")).cache_status[-1]
-        assert (await purge(world, "tag", "other"))["n"] == 5
+        assert (await purge(world, "tag", "other"))["n"] == end_of(5)
         assert "detail=purged" in (await world.get("/a")).cache_status[-1]
 
 
@@ -67,7 +71,7 @@ async def test_an_order_of_a_signer_who_is_unknown_here_makes_everything_be_vali
         world.origin.answers("/a", b"x", Cache_Control="max-age=600", ETag='"1"', Surrogate_Key="news")
         await world.get("/a")
         await publish(bus, TAG, order_token(stranger, TAG, "edgeward", clock.now()))
-        await until(lambda: all(node.worker.watermarks.mark.n == 1 for node in world.nodes))
+        await until(lambda: all(node.worker.watermarks.mark.n == end_of(1) for node in world.nodes))
         assert "detail=soft-purged" in (await world.get("/a")).cache_status[-1]
 
 
@@ -103,14 +107,106 @@ async def test_a_token_is_good_once_on_whatever_node_also_after_restarts(worlds)
         assert await order(world.shield) == (401, "token-replayed")
 
 
-async def test_a_batch_is_refused_since_a_message_is_one_order(worlds):
+def sealed(key, content):
+    """What a node sends, signed with its key."""
+    body = msgspec.json.encode(content)
+    return msgspec.msgpack.encode(Signed(node_token(key, body, clock.now()), body))
+
+
+QUESTIONS = [
+    ("of a node, for an operator", "edge-1", "known", {"kind": "everything", "dry": True}, True),
+    ("that no operator has signed", "edge-1", "stranger", {"kind": "everything", "dry": True}, False),
+    ("that is not dry", "edge-1", "known", {"kind": "everything"}, False),
+    (
+        "of nobody who is known",
+        "edge-1 with another key",
+        "known",
+        {"kind": "everything", "dry": True},
+        False,
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("node", "operator", "order", "is_answered"), [q[1:] for q in QUESTIONS], ids=[q[0] for q in QUESTIONS]
+)
+async def test_a_question_is_answered_once_and_only_one(
+    worlds, bus, stranger, tmp_path, node, operator, order, is_answered
+):
     async with worlds() as world:
-        order = {"kind": "tag", "targets": ["a"]}
+        signer = stranger if operator == "stranger" else load_private_key(world.operator_key)
+        folder = tmp_path / "edge-1" if node == "edge-1" else tmp_path / "other"
+        body = json.dumps(order).encode()
+        asked = Asked("question-1", order_token(signer, body, "edgeward", clock.now()), body, 5.0)
+        client = await nats.connect(bus.url)
+        inbox = await client.subscribe(reply := client.new_inbox())
+        aside = await client.subscribe("aside")
+        question = sealed(node_key(folder, "edge-1"), asked)
+        await client.publish(f"{bus.name}.questions", b"\xffrubbish", reply=reply)
+        await client.publish(f"{bus.name}.questions", question, reply="aside")
+        for _ in range(2):
+            await client.publish(f"{bus.name}.questions", question, reply=reply)
+        # By the time that one of the operator's own has been answered these have been looked at.
+        key = load_private_key(world.operator_key)
+        told = await send_order(world.edges[0].admin_url, key, {"kind": "everything", "dry": True}, 10.0)
+        assert told["complete"]
+        answers = []
+        while not answers or inbox.pending_msgs:
+            try:
+                answers.append(await inbox.next_msg(timeout=10.0 if is_answered and not answers else 0.1))
+            except nats.errors.TimeoutError:
+                break
+        assert len(answers) == is_answered
+        assert not aside.pending_msgs
+        await client.close()
+
+
+async def test_answers_of_others_or_to_another_question_do_not_count(worlds, bus, tmp_path):
+    async with worlds() as world:
+        client = await nats.connect(bus.url)
+        stranger = node_key(tmp_path / "other", "edge-1")
+        edge = node_key(tmp_path / "edge-1", "edge-1")
+
+        async def lie(message):
+            name = msgspec.json.decode(
+                msgspec.msgpack.decode(message.data, type=Signed).body, type=Asked
+            ).name
+            for text in (
+                sealed(stranger, Found(name, "counted", 1000, True)),
+                sealed(edge, Found("another question", "counted", 1000, True)),
+                sealed(edge, {"name": name, "state": "counted", "matched": -1000, "exact": True}),
+                b"rubbish",
+            ):
+                await client.publish(message.reply, text)
+
+        await client.subscribe(f"{bus.name}.questions", cb=lie)
+        await client.flush()
+        key = load_private_key(world.operator_key)
+        await until(lambda: names(world.shield) == ["edge-1", "shield"])
+        told = await send_order(world.shield.admin_url, key, {"kind": "everything", "dry": True}, 10.0)
+        assert [(row["node"], row["matched"]) for row in told["nodes"]] == [("edge-1", 0), ("shield", 0)]
+        await client.close()
+
+
+async def test_an_order_too_large_for_the_server_is_refused_as_such(worlds, monkeypatch):
+    async with worlds() as world:
+        world.shield.keeper._mirror._bus._client._max_payload = 500
+        key = load_private_key(world.operator_key)
         with pytest.raises(OrderRefused) as caught:
-            await send_order(
-                world.shield.admin_url, load_private_key(world.operator_key), {"orders": [order, order]}
-            )
-        assert (caught.value.status, caught.value.error) == (400, "batch-out-of-range")
+            await send_order(world.shield.admin_url, key, {"kind": "tag", "targets": ["x" * 600]})
+        assert (caught.value.status, caught.value.error) == (413, "order-too-large")
+
+
+async def test_the_limits_of_a_node_do_not_keep_it_from_what_another_has_accepted(worlds, bus):
+    async with worlds(purge={"targets": 1, "orders": 1}) as world:
+        world.origin.answers("/a", b"old", Cache_Control="max-age=600", Surrogate_Key="three")
+        await world.get("/a")
+        order = {"kind": "tag", "targets": ["one", "two"]}
+        body = json.dumps({"orders": [order, {"kind": "tag", "targets": ["three"]}]}).encode()
+        key = load_private_key(world.operator_key)
+        await publish(bus, body, order_token(key, body, "edgeward", clock.now()))
+        await until(lambda: all(node.worker.watermarks.mark.n == end_of(1) for node in world.nodes))
+        assert "detail=purged" in (await world.get("/a")).cache_status[-1]
 
 
 @pytest.mark.slow
@@ -132,7 +228,7 @@ async def test_a_server_that_is_killed_and_comes_back_has_lost_nothing(tmp_path)
             await until(lambda: all(node.worker.follower.is_following for node in world.nodes), 20)
             world.origin.answers("/a", b"new", Cache_Control="max-age=600")
             receipt = await purge(world, "url", "http://site.example/a")
-            assert receipt["confirmed"] and receipt["n"] == 2
+            assert receipt["confirmed"] and receipt["n"] == end_of(2)
             assert (await world.get("/a")).body == b"new"
             server.kill()
             server.wipe()

@@ -1,0 +1,69 @@
+"""Messages of a bus as orders of the log: how they are numbered, and whether their own token proves them."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+from httpcache.purge.batches import parse_orders
+from httpcache.purge.bus import Message
+from httpcache.purge.gate import Gate
+from httpcache.purge.log import Logged
+from httpcache.purge.orders import Kind, Order
+from httpcache.purge.problems import Problem
+from httpcache.purge.tokens import shown_header, verify_order_token
+
+log = logging.getLogger("edgeward.purge")
+
+MOST_ORDERS = 1000
+"""Orders in one message, and numbers that each message takes.
+
+All nodes must give an order the same number, also those that come when the stream's first messages have gone. So
+numbers follow from the message's alone: those of message 3 end with 3000.
+"""
+
+NOTHING = Order(Kind.TAG, ())
+"""What stands in the log for a message that is no order: it names nothing, but has its number."""
+
+ANYTHING = Order(Kind.EVERYTHING, (), soft=True)
+"""What stands for an order whose signer is not known here, or not any more: whatever it named is validated."""
+
+
+def end_of(message: int) -> int:
+    """The number of the last order of a message."""
+    return message * MOST_ORDERS
+
+
+def message_of(n: int) -> int:
+    """The newest message all of whose orders have numbers up to `n`."""
+    return n // MOST_ORDERS
+
+
+def numbered(message: int, orders: tuple[Order, ...], who: str, at: float) -> tuple[Logged, ...]:
+    """The orders of a message with their numbers; `at` is Unix seconds."""
+    first = end_of(message) - len(orders) + 1
+    return tuple(Logged(n, one, who, at) for n, one in enumerate(orders, first))
+
+
+def opened(message: Message, gate: Gate, audience: str) -> tuple[Logged, ...]:
+    """The orders of a message: its token proves them, as of when the server took it. Blocks.
+
+    A limit of this node does not count: the one that published has kept its own, and an order holds on all nodes.
+    """
+    signer = verify_order_token(message.token, message.body, audience, gate.operators.by_kid, message.at)
+    if isinstance(signer, Problem):
+        return _stand_in(message, signer, is_unknown=signer.error == "key-unknown")
+    claims, key = signer
+    parsed = parse_orders(message.body, sys.maxsize, MOST_ORDERS)
+    if isinstance(parsed, Problem):
+        return _stand_in(message, parsed)
+    lacking = next(filter(None, map(claims.missing_for, parsed[0])), None)
+    return _stand_in(message, lacking) if lacking else numbered(message.n, parsed[0], key.name, message.at)
+
+
+def _stand_in(message: Message, problem: Problem, *, is_unknown: bool = False) -> tuple[Logged, ...]:
+    log.error(
+        "message %d of the purge bus is not an order that can be believed: %s", message.n, problem.error
+    )
+    order = ANYTHING if is_unknown and shown_header(message.token) else NOTHING
+    return numbered(message.n, (order,), "?", message.at)
