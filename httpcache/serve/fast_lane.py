@@ -6,18 +6,17 @@ import asyncio
 from typing import Protocol
 
 from httpcache import clock
-from httpcache.messages import Fields, RequestHead
+from httpcache.messages import RequestHead
 from httpcache.rules.answers import Context
 from httpcache.rules.cache_control import GREATEST
 from httpcache.rules.cache_key import cache_key
-from httpcache.rules.decisions import Refusal, Standing
+from httpcache.rules.decisions import Standing
 from httpcache.rules.forwarding import is_loop
-from httpcache.rules.request_target import read_target
 from httpcache.serve.forms import Forms
 from httpcache.serve.head_memo import HeadMemo, KnownHead
 from httpcache.serve.hit_tally import HitTally
 from httpcache.serve.peers import Peers
-from httpcache.serve.plain_head import END, PlainHead, read_plain_head
+from httpcache.serve.plain_head import END, PlainHead, plain_request, read_plain_head
 from httpcache.serve.ready import Name, Ready, make_ready, name_of, varying_names
 from httpcache.serve.tier import Tier, invalidation_names
 from httpcache.serve.transaction import read_mark
@@ -138,7 +137,7 @@ class FastLane:
     def _read(self, client: Client, octets: bytes, memo: HeadMemo) -> KnownHead | None:
         """Read a head that is not known; None when it is not for the fast lane."""
         plain = read_plain_head(octets) if len(octets) <= self._serve.head_size else None
-        request = self._request(client, plain) if plain is not None else None
+        request = plain_request(plain, client.peer, self._peers, self._serve) if plain is not None else None
         if plain is None or request is None:
             return None
         if "cdn-loop" in plain.values and is_loop(request.fields, self._tier.identity):
@@ -160,17 +159,6 @@ class FastLane:
         memo.put(octets, known)
         return known
 
-    def _request(self, client: Client, plain: PlainHead) -> RequestHead | None:
-        """The request of a plain head, within the limits that the slow lane keeps; None when it is refused there."""
-        limits, values = self._serve, plain.values
-        if len(plain.target) > limits.url_length or len(plain.lines) > limits.fields:
-            return None
-        scheme = self._peers.scheme(client.peer, values.get("x-forwarded-proto", ""))
-        target = read_target(plain.method, plain.target, [values["host"]], scheme, is_http_11=True)
-        if isinstance(target, Refusal):
-            return None
-        return RequestHead(plain.method, target.scheme, target.authority, target.target, Fields(plain.lines))
-
     def _name(self, plain: PlainHead, request: RequestHead, shelf: Shelf) -> Name:
         sites = self._tier.settings.sites
         policy = policy_for(sites, request.authority, request.target)
@@ -180,7 +168,7 @@ class FastLane:
     def _prepare(self, client: Client, octets: bytes, known: KnownHead, shelf: Shelf) -> object:
         """Make an answer ready, and keep it beside what it was made from."""
         plain = read_plain_head(octets)
-        request = self._request(client, plain) if plain is not None else None
+        request = plain_request(plain, client.peer, self._peers, self._serve) if plain is not None else None
         if plain is None or request is None:
             return None
         tier = self._tier

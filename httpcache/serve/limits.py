@@ -32,7 +32,8 @@ class Watch:
     """What the limits know of one connection. Whoever reads its octets tells of heads; nothing else is needed."""
 
     __slots__ = (
-        "acked", "busy", "ends_at", "head_began", "head_octets", "moved_at", "slow_since", "socket", "transport"
+        "acked", "busy", "ends_at", "has_moved", "head_began", "head_octets", "idle_since", "moved_at", "slow_since",
+        "socket", "transport",
     )  # fmt: skip
 
     def __init__(self, transport: asyncio.Transport, now: float) -> None:
@@ -43,6 +44,8 @@ class Watch:
         self.head_octets = 0
         self.busy = False
         """Whether a request is being answered."""
+        self.has_moved, self.idle_since = False, now
+        """Whether octets have come since this was last looked at, and when it was seen first that none do."""
         self.ends_at = 0.0
         """When the connection is closed, which has been told its last and is not read any more; 0 while it lives."""
         self.slow_since, self.acked = 0.0, 0
@@ -68,7 +71,13 @@ class ConnectionLimits:
         self._watches: dict[Watch, None] = {}
         self._refused = 0
         self._timer: asyncio.TimerHandle | None = None
-        limits = (settings.head_timeout, settings.send_timeout, settings.rate_window, 4.0)
+        limits = (
+            settings.head_timeout,
+            settings.send_timeout,
+            settings.rate_window,
+            settings.idle_timeout,
+            4.0,
+        )
         self._every = max(0.02, min(limit for limit in limits if limit) / 4)
 
     def __len__(self) -> int:
@@ -88,7 +97,7 @@ class ConnectionLimits:
     def _refuse(self, transport: asyncio.Transport) -> None:
         """Say that there are too many connections, and close: a moment later, so that the client hears it."""
         metrics.CUT.labels("connections").inc()
-        transport.write(_told(503, "Service Unavailable", "too many connections", "Retry-After: 1\r\n"))
+        transport.write(told(503, "Service Unavailable", "too many connections", "Retry-After: 1\r\n"))
         if self._refused >= REFUSED_AT_ONCE or not transport.can_write_eof():
             transport.close()
             return
@@ -138,6 +147,8 @@ class ConnectionLimits:
                 end_head(watch, 408, "Request Timeout", "head")
             elif self._reads_too_slowly(watch, now):
                 _cut(watch)
+            elif self._is_idle_for_too_long(watch, now):
+                watch.transport.close()
         if len(left) > LOOKED_AT:
             self._timer = asyncio.get_running_loop().call_later(0, self._look, left[LOOKED_AT:])
         elif self._watches:
@@ -148,6 +159,13 @@ class ConnectionLimits:
     def _is_head_late(self, watch: Watch, now: float) -> bool:
         limit = self._settings.head_timeout
         return bool(limit) and now - watch.head_began > limit and not watch.transport.is_closing()
+
+    def _is_idle_for_too_long(self, watch: Watch, now: float) -> bool:
+        if watch.busy or watch.has_moved or watch.head_octets or watch.transport.get_write_buffer_size():
+            watch.has_moved, watch.idle_since = False, now
+            return False
+        limit = self._settings.idle_timeout
+        return bool(limit) and now - watch.idle_since > limit
 
     def _reads_too_slowly(self, watch: Watch, now: float) -> bool:
         """Whether octets have waited for this client, and it took none for too long, or too few over the window.
@@ -188,7 +206,7 @@ def end_head(watch: Watch, status: int, reason: str, limit: str) -> None:
     if not has_begun or watch.busy or not transport.can_write_eof():
         transport.close()
         return
-    transport.write(_told(status, reason, reason.lower()))
+    transport.write(told(status, reason, reason.lower()))
     transport.write_eof()
     watch.ends_at = clock.monotonic() + LINGER
 
@@ -202,7 +220,7 @@ def _cut(watch: Watch) -> None:
     watch.transport.abort()
 
 
-def _told(status: int, reason: str, text: str, more: str = "") -> bytes:
+def told(status: int, reason: str, text: str, more: str = "") -> bytes:
     """A short answer to what never became a request, after which the connection ends."""
     return (
         f"HTTP/1.1 {status} {reason}\r\nServer: edgeward\r\nContent-Type: text/plain; charset=utf-8\r\n"

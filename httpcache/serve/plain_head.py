@@ -1,11 +1,15 @@
-"""The heads that the fast lane reads: a part of HTTP/1.1 so plain that every parser reads it the same."""
+"""The heads that the fast and the middle lane read: a part of HTTP/1.1 so plain that every parser reads it the same."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
-from httpcache.messages import Line
+from httpcache.messages import Fields, Line, RequestHead
+from httpcache.rules.decisions import Refusal
+from httpcache.rules.request_target import read_target
+from httpcache.serve.peers import Peers
+from httpcache.settings import ServeSettings
 
 END = b"\r\n\r\n"
 """What ends a head; it cannot occur within a plain one."""
@@ -58,3 +62,15 @@ def read_plain_head(octets: bytes) -> PlainHead | None:
     if values.get("connection", "keep-alive").lower() != "keep-alive":
         return None
     return PlainHead(match[1].decode("ascii"), match[2].decode("ascii"), tuple(lines), values)
+
+
+def plain_request(plain: PlainHead, peer: str, peers: Peers, limits: ServeSettings) -> RequestHead | None:
+    """The request of a plain head, within the limits that the slow lane keeps; None when it is refused there."""
+    values = plain.values
+    if len(plain.target) > limits.url_length or len(plain.lines) > limits.fields:
+        return None
+    scheme = peers.scheme(peer, values.get("x-forwarded-proto", ""))
+    target = read_target(plain.method, plain.target, [values["host"]], scheme, is_http_11=True)
+    if isinstance(target, Refusal):
+        return None
+    return RequestHead(plain.method, target.scheme, target.authority, target.target, Fields(plain.lines))

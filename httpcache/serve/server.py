@@ -18,10 +18,12 @@ from httpcache.rules.decisions import Refusal
 from httpcache.rules.fields import field_value
 from httpcache.rules.forwarding import without_hop_by_hop
 from httpcache.rules.request_target import Target, read_target
+from httpcache.serve.connection_server import ConnectionServer
 from httpcache.serve.exchange import Answer, BrokenOff, Closeable, Incoming
+from httpcache.serve.framework import Handler
 from httpcache.serve.incoming_content import IncomingContent
+from httpcache.serve.middle_lane import MiddleLane
 from httpcache.serve.peers import Peers
-from httpcache.serve.protocol import Connection, ConnectionServer
 from httpcache.serve.sending import send_body
 from httpcache.serve.telling import Delivery, Telling
 from httpcache.settings import ServeSettings
@@ -84,18 +86,19 @@ class HttpServer:
         self._settings = settings
         self._telling = Telling(log, node)
         self.peers = Peers(settings.trusted_proxies, trusts_all=trusts_all)
-        self.web_server = ConnectionServer(self._handle, settings)
+        middle = MiddleLane(answer, self.peers, self._telling, settings)
+        self.web_server = ConnectionServer(self._handle, middle, settings)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        watch = getattr(request.protocol, "watch", None)
-        if watch is None:
-            return await self._respond(request)
+        handler = cast(Handler, request.protocol)
+        watch = handler.owner.watch
+        assert watch is not None
         watch.busy = True
         try:
             return await self._respond(request)
         finally:
             watch.busy = False
-            cast(Connection, request.protocol).is_ending = True
+            handler.is_ending = True
 
     async def _respond(self, request: web.BaseRequest) -> web.StreamResponse:
         began, delivery = clock.monotonic(), Delivery()

@@ -165,7 +165,7 @@ async def test_the_fast_lane_leaves(lanes, asks):
 async def is_idle(lanes: TwoLanes) -> None:
     """Wait until the handler waits for the next request: that is a moment after its answer is out."""
     async with asyncio.timeout(10):
-        while not all(one._is_idle() for one in lanes.edges[0].worker.http.web_server.connections):
+        while not all(one.is_idle for one in lanes.edges[0].worker.http.web_server.connections):
             await asyncio.sleep(0.001)
 
 

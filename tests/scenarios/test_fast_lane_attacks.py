@@ -1,4 +1,4 @@
-"""Nothing is smuggled between the two parsers of a connection: whatever one makes of octets, so does the other."""
+"""Nothing is smuggled between the lanes of a connection: whatever one makes of octets, so does the other."""
 
 from __future__ import annotations
 
@@ -73,10 +73,11 @@ ATTACKS = {
 
 @pytest.fixture
 async def lanes(tmp_path):
-    """Both edges; what is to be hit is in RAM, what is hidden is not."""
+    """Both edges; what is to be hit is in RAM, what is hidden or missed is not."""
     async with TwoLanes(tmp_path) as made:
         made.origin.answers("/hit", b"hit", Cache_Control="max-age=600")
         made.origin.answers("/hidden", b"hidden", Cache_Control="no-store")
+        made.origin.answers("/missed", b"missed", Cache_Control="no-store")
         await made.both(plain("/hit"))
         yield made
 
@@ -93,7 +94,16 @@ async def test_both_lanes_see_the_same_requests(lanes, attack):
     first = plain("/hit")
     whole, apart = (), (len(first),)
     within = (len(first), len(first) + attack.index(b"\n") + 1, len(first) + len(attack) - len(HIDDEN) // 2)
-    for raw, split in ((attack, whole), (first + attack, apart), (first + attack, within)):
+    missed = plain("/missed")
+    behind_a_miss = (len(missed), len(missed) + attack.index(b"\n") + 1)
+    for raw, split in (
+        (attack, whole),
+        (first + attack, apart),
+        (first + attack, within),
+        (missed + attack, behind_a_miss[:1]),  # in one read, the framework drops what is before a fault
+        (missed + attack, behind_a_miss),
+        (missed + attack + missed, (*behind_a_miss, len(missed) + len(attack))),
+    ):
         fast, asked_by_fast = await _sees(lanes, raw, split, 0)
         slow, asked_by_slow = await _sees(lanes, raw, split, 1)
         assert asked_by_fast == asked_by_slow

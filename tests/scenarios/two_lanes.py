@@ -1,4 +1,4 @@
-"""Two edges that differ in nothing but this: one has a fast lane, the other answers everything in the slow one."""
+"""Two edges that differ in nothing but this: one has all lanes, the other answers everything in the slow one."""
 
 from __future__ import annotations
 
@@ -53,6 +53,11 @@ class TwoLanes(World):
         hits = self.edges[0].worker.hits
         hits.flush()
         return hits.hits
+
+    @property
+    def begun_between(self) -> int:
+        """How many requests the middle lane has begun to answer."""
+        return self.edges[0].worker.http.web_server.middle.begun
 
     async def both(self, raw: bytes, *, split: tuple[int, ...] = (), last: bytes = LAST) -> bytes:
         """Say the same to both edges, cut at the same places, and `last`; they must answer the same."""
