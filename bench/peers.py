@@ -18,7 +18,7 @@ from pathlib import Path
 SERVER_CORE, LOAD_CORE = "0", "1"
 
 NGINX = """
-daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log warn;
+daemon off; worker_processes {workers}; pid {folder}/nginx.pid; error_log {folder}/error.log warn;
 events {{ worker_connections 16384; }}
 http {{
   access_log {folder}/access.log; proxy_temp_path {folder}/tmp; client_body_temp_path {folder}/body;
@@ -145,14 +145,15 @@ def origin(folder: Path) -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def nginx(folder: Path, origin_port: int) -> Iterator[int]:
-    """NGINX with proxy_cache, one worker; its port."""
+def nginx(folder: Path, origin_port: int, *, workers: int = 1, core: str = SERVER_CORE) -> Iterator[int]:
+    """NGINX with proxy_cache; its port."""
     port, own = free_port(), folder / "nginx"
     own.mkdir()
     own.chmod(0o777)
-    (own / "nginx.conf").write_text(NGINX.format(folder=own, port=port, origin=origin_port))
+    text = NGINX.format(folder=own, port=port, origin=origin_port, workers=workers)
+    (own / "nginx.conf").write_text(text)
     command = ["nginx", "-p", str(own), "-e", str(own / "error.log"), "-c", str(own / "nginx.conf")]
-    with process(command, SERVER_CORE, f"http://127.0.0.1:{port}/", folder, "nginx-peer") as running:
+    with process(command, core, f"http://127.0.0.1:{port}/", folder, "nginx-peer") as running:
         serves(port, running)
         yield port
 

@@ -1,4 +1,7 @@
-"""`python -m bench.stampede`: a thousand clients ask three edges for one cold object at the same moment."""
+"""`python -m bench.stampede`: a thousand clients ask three edges for one cold object at the same moment.
+
+Beside it stands the bound: the same clients ask NGINX, which has the object already, with a worker for each edge.
+"""
 
 from __future__ import annotations
 
@@ -83,9 +86,18 @@ def stampede(case: str, origin: int, ports: list[int], query: str, size: int, cl
     return Stampede(case, clients, alone[0], min(many), max(many), requests)
 
 
+def bound(nginx: int, query: str, size: int, clients: int) -> Stampede:
+    """The same of an object that NGINX has already: what so many octets cost on this machine, whoever sends them."""
+    target = f"/bound?{query}"
+    uvloop.run(together([nginx], target, size, 1))
+    alone = uvloop.run(together([nginx], target, size, 1))
+    many = uvloop.run(together([nginx], target, size, clients))
+    return Stampede("bound: NGINX has it already", clients, alone[0], min(many), max(many), 0)
+
+
 @contextlib.contextmanager
-def cdn(folder: Path, edges: int) -> Iterator[tuple[int, list[int]]]:
-    """A paced origin, a shield and edges; the ports of the origin and of the edges."""
+def cdn(folder: Path, edges: int) -> Iterator[tuple[int, list[int], int]]:
+    """A paced origin, a shield and edges, and NGINX; the ports of the origin, of the edges, and of NGINX."""
     with contextlib.ExitStack() as stack:
         origin = peers.free_port()
         command = [sys.executable, str(Path(__file__).with_name("paced.py")), str(origin)]
@@ -98,7 +110,7 @@ def cdn(folder: Path, edges: int) -> Iterator[tuple[int, list[int]]]:
             stack.enter_context(nodes.node(folder, "edge", f"edge-{number}", upstream)).port
             for number in range(edges)
         ]
-        yield origin, ports
+        yield origin, ports, stack.enter_context(peers.nginx(folder, origin, workers=edges, core="0,1"))
 
 
 @click.command()
@@ -112,8 +124,9 @@ def main(clients: int, edges: int, size: int, rate: int) -> None:
     console = Console()
     with (
         tempfile.TemporaryDirectory(prefix="edgeward-bench-") as name,
-        cdn(Path(name), edges) as (origin, ports),
+        cdn(Path(name), edges) as (origin, ports, nginx),
     ):
+        Path(name).chmod(0o755)
         for port in ports:
             uvloop.run(together([port], "/warm?size=1000", 1000, 1))
         cases = [
@@ -121,6 +134,7 @@ def main(clients: int, edges: int, size: int, rate: int) -> None:
                 f"origin at {rate / 2**20:g} MiB/s", origin, ports, f"size={size}&rate={rate}", size, clients
             ),
             stampede("origin at full speed", origin, ports, f"size={size}", size, clients),
+            bound(nginx, f"size={size}", size, clients),
         ]
     table = Table(
         f"{clients:,} clients, {edges} edges, {size / 2**20:g} MiB",
@@ -128,19 +142,21 @@ def main(clients: int, edges: int, size: int, rate: int) -> None:
     )  # fmt: skip
     for one in cases:
         row = (
-            f"{one.alone:.2f}",
+            f"{one.alone:.3f}",
             f"{one.first:.2f}",
             f"{one.last:.2f}",
             f"{one.ratio:.2f}",
-            str(one.requests),
+            str(one.requests or "–"),
         )
         table.add_row(one.case, *row)
     console.print(table)
+    full, least = cases[1:]
     console.print(
-        "At full speed the clients, the edges and the origin share the processors of this machine alone."
+        f"At full speed {size * clients / 2**30:.1f} GiB pass through the loopback of this machine, which clients and "
+        f"servers share: the last client has all of it after {full.last / least.last:.2f} of the bound's time."
     )
     console.print(f"written to {results.write('stampede', [asdict(one) for one in cases])}")
-    sys.exit(int(any(one.requests != 1 for one in cases) or cases[0].ratio > 2))
+    sys.exit(int(any(one.requests != 1 for one in cases[:2]) or cases[0].ratio > 2))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,9 @@ from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+Octets = bytes | memoryview
+"""Octets that nobody changes any more."""
+
 Line = tuple[str, str]
 """One field line: the name as it was received, and the value without surrounding white space."""
 

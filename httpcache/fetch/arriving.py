@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Protocol
 
 from httpcache.fetch.failures import NextHopError
+from httpcache.fetch.ram_segment import RamSegment
+from httpcache.messages import Octets
 
-SLICE = 256 * 2**10
-"""Most octets given to a reader at once out of RAM, in bytes."""
+
+class Located(Protocol):
+    """Octets that stand in a file, from which they can be sent."""
+
+    @property
+    def length(self) -> int:
+        """How many, in bytes."""
+        ...
+
+    def part(self, first: int, end: int) -> Located:
+        """Octets [first, end) of it."""
+        ...
 
 
 class Segments(Protocol):
@@ -20,6 +33,10 @@ class Segments(Protocol):
 
     async def read(self, body_id: str, index: int) -> bytes | None:
         """One segment, or None when it is lost."""
+        ...
+
+    async def locate(self, body_id: str, index: int) -> Located | None:
+        """Where one segment stands in a file; None when it must be read."""
         ...
 
 
@@ -41,10 +58,8 @@ class ArrivingBody:
         self._segments = segments
         self._size = size
         self._held = max(held, size)
-        self._ram: dict[int, bytearray] = {}
+        self._ram: dict[int, RamSegment] = {}
         self._spilled: set[int] = set()
-        self._taken: tuple[tuple[int, int, int], bytes] = ((0, 0, 0), b"")
-        """What the last reader took out of RAM: those that are woken together take the same."""
         self._dropped_below = 0
         self._readers: dict[int, int] = {}
         self._moved = asyncio.Event()
@@ -74,7 +89,7 @@ class ArrivingBody:
         """What has arrived so far, when all of it stands in RAM."""
         if self._spilled or self._dropped_below:
             return None
-        return b"".join(bytes(self._ram[index]) for index in sorted(self._ram))
+        return b"".join(self._ram[index].whole() for index in sorted(self._ram))
 
     def stop_keeping(self) -> None:
         """From here on, octets serve only those who read already."""
@@ -83,13 +98,15 @@ class ArrivingBody:
 
     async def write(self, data: bytes) -> None:
         """Take the next octets; waits while RAM is full and nothing can leave it."""
-        view = memoryview(data)
-        while view:
+        left: Octets = data
+        while left:
             index, offset = divmod(self.received, self._size)
-            part = view[: self._size - offset]
-            self._ram.setdefault(index, bytearray()).extend(part)
+            part = left if len(left) <= self._size - offset else memoryview(left)[: self._size - offset]
+            if index not in self._ram:
+                self._ram[index] = RamSegment()
+            self._ram[index].add(part)
             self.received += len(part)
-            view = view[len(part) :]
+            left = memoryview(left)[len(part) :]
             self._wake()
             if len(self._ram) * self._size > self._held:
                 await self._make_room(index)
@@ -122,17 +139,37 @@ class ArrivingBody:
         """A reader of octets [first, end); it counts as present from now until it is closed."""
         return Reader(self, first, end)
 
-    async def next_slice(self, position: int, end: int | None) -> bytes:
+    async def next_octets(self, position: int, end: int | None) -> Octets:
         """The next octets at `position`, waiting for them; empty at the end. Raises NextHopError where it broke off."""
+        stop = await self._comes(position, end)
+        return self._in_ram(position, stop) or await self._read(position, stop) if stop > position else b""
+
+    async def next_part(self, position: int, end: int | None) -> Octets | Located:
+        """The same, or where they stand in a file."""
+        stop = await self._comes(position, end)
+        if stop == position:
+            return b""
+        octets = self._in_ram(position, stop)
+        if octets is not None:
+            return octets
+        index, offset = divmod(position, self._size)
+        located = await self._segments.locate(self.body_id, index)
+        stop = min(stop, (index + 1) * self._size)
+        if located is None or located.length < offset + stop - position:
+            return await self._read(position, stop)
+        return located.part(offset, offset + stop - position)
+
+    async def _comes(self, position: int, end: int | None) -> int:
+        """Wait for octets at `position`; up to where there are some to be read, which is `position` at the end."""
         while end is None or position < end:
             if position < self.received:
-                return await self._slice(position, min(end or self.received, self.received))
+                return min(end or self.received, self.received)
             if self.error is not None:
                 raise self.error
             if self.complete:
                 break
             await self._moved.wait()
-        return b""
+        return position
 
     def place(self, reader: Reader) -> None:
         """Note that `reader` is there, or how far it has come."""
@@ -149,18 +186,17 @@ class ArrivingBody:
         """Note that who asked for it has gone before reading any of it."""
         self._was_left = True
 
-    async def _slice(self, position: int, end: int) -> bytes:
+    def _in_ram(self, position: int, end: int) -> Octets | None:
         index, offset = divmod(position, self._size)
-        stop = min(offset + min(end - position, SLICE), self._size)
         segment = self._ram.get(index)
-        if segment is not None:
-            if self._taken[0] != (index, offset, stop):
-                self._taken = (index, offset, stop), bytes(memoryview(segment)[offset:stop])
-            return self._taken[1]
+        return segment.part(offset, min(offset + end - position, self._size)) if segment is not None else None
+
+    async def _read(self, position: int, end: int) -> bytes:
+        index, offset = divmod(position, self._size)
         data = await self._segments.read(self.body_id, index)
         if data is None:
             raise NextHopError.lost_segment()
-        return data[offset : offset + end - position]  # all that was read: once more would cost as much
+        return data[offset : offset + end - position]
 
     async def _make_room(self, current: int) -> None:
         while len(self._ram) * self._size > self._held:
@@ -176,7 +212,7 @@ class ArrivingBody:
                     await self._moved.wait()
 
     async def _spill(self, index: int) -> bool:
-        if not await self._segments.write(self.body_id, index, bytes(self._ram[index])):
+        if not await self._segments.write(self.body_id, index, self._ram[index].whole()):
             return False
         self._spilled.add(index)
         del self._ram[index]
@@ -211,14 +247,30 @@ class Reader:
     def __aiter__(self) -> Reader:
         return self
 
-    async def __anext__(self) -> bytes:
-        data = await self._body.next_slice(self.position, self._end)
-        if not data:
+    async def __anext__(self) -> Octets:
+        octets = await self._body.next_octets(self.position, self._end)
+        if not octets:
             await self.aclose()
             raise StopAsyncIteration
-        self.position += len(data)
+        self._go_on(len(octets))
+        return octets
+
+    async def parts(self) -> AsyncIterator[Octets | Located]:
+        """The same octets, or where they stand in files; after the last of them it is closed."""
+        while part := await self._body.next_part(self.position, self._end):
+            self._go_on(len(part) if isinstance(part, bytes | memoryview) else part.length)
+            yield part
+        await self.aclose()
+
+    async def again(self, first: int, end: int) -> AsyncIterator[Octets]:
+        """Octets [first, end) once more. Raises NextHopError where they are lost."""
+        while octets := await self._body.next_octets(first, end):
+            first += len(octets)
+            yield octets
+
+    def _go_on(self, octets: int) -> None:
+        self.position += octets
         self._body.place(self)
-        return data
 
     @property
     def has_all(self) -> bool:

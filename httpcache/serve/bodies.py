@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
+from typing import cast
 
 from httpcache.fetch.arriving import ArrivingBody, Reader
-from httpcache.messages import Span, StoredResponse
+from httpcache.messages import Octets, Span, StoredResponse
 from httpcache.rules.answers import Composed
 from httpcache.serve.exchange import BrokenOff
 from httpcache.store.segments import Place, SegmentLost
@@ -77,14 +78,12 @@ class StoredContent:
 
     async def _run_of(self, first: int, end: int) -> AsyncIterator[bytes | Place]:
         """Octets [first, end): where they stand for bodies too large for RAM; others are read, and so promoted."""
-        form, size, at = self._composed.form, self._store.segment, first
-        in_files = form.length is not None and form.length > self._store.ram.largest
+        at = first
         while at < end:
-            stop = min(end, at - at % size + size) if in_files else end
-            place = await self._store.segments.locate(form.body_id, at // size) if in_files else None
-            if place is not None and place.length >= at % size + stop - at:
+            place, stop = await self._store.place(self._composed.form, at, end)
+            if place is not None:
                 self._placed = at, stop
-                yield place.part(at % size, at % size + stop - at)
+                yield place
             else:
                 async for data in self._read(at, stop):
                     yield data
@@ -132,14 +131,33 @@ class ArrivingContent:
             self._pieces = [(b"", arriving.read(*span)) for span in composed.spans]
         else:
             self._pieces = [(b"", arriving.read())]
+        self._placed: tuple[Reader, Span] | None = None
+        """The octets whose place was told last, and who reads them."""
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
+    async def __aiter__(self) -> AsyncIterator[Octets]:
         for before, reader in self._pieces:
             if before:
                 yield before
             if reader is not None:
-                async for data in reader:
-                    yield data
+                async for octets in reader:
+                    yield octets
+
+    async def in_files(self) -> AsyncIterator[Octets | Place]:
+        """See InFiles."""
+        for before, reader in self._pieces:
+            if before:
+                yield before
+            if reader is not None:
+                async for part in reader.parts():
+                    if isinstance(part, Place):
+                        self._placed = reader, (reader.position - part.length, reader.position)
+                    yield cast(Octets | Place, part)
+
+    def unread(self, sent: int) -> AsyncIterator[Octets]:
+        """See InFiles."""
+        assert self._placed is not None
+        reader, (first, end) = self._placed
+        return reader.again(first + sent, end)
 
     async def aclose(self) -> None:
         """Leave the body."""

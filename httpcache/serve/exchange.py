@@ -6,7 +6,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from httpcache.messages import RequestHead, ResponseHead
+from httpcache.messages import Octets, RequestHead, ResponseHead
 from httpcache.rules.decisions import Handling, Refusal
 from httpcache.store.segments import Place
 
@@ -47,11 +47,11 @@ class Closeable(Protocol):
 class InFiles(Protocol):
     """A body of which some octets stand in files that may be sent unread."""
 
-    def in_files(self) -> AsyncIterator[bytes | Place]:
+    def in_files(self) -> AsyncIterator[Octets | Place]:
         """The octets in their order, or where they stand. Raises BrokenOff."""
         ...
 
-    def unread(self, sent: int) -> AsyncIterator[bytes]:
+    def unread(self, sent: int) -> AsyncIterator[Octets]:
         """The octets of the place that was told last, after the first `sent`: it cannot be sent. Raises BrokenOff."""
         ...
 
@@ -61,7 +61,7 @@ class Answer:
     """What the client gets. `length` is the number of octets of `body`, None when it is not known beforehand."""
 
     head: ResponseHead
-    body: bytes | AsyncIterable[bytes]
+    body: bytes | AsyncIterable[Octets]
     length: int | None
     handling: Handling
 

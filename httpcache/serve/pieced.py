@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import cast
 
-from httpcache.messages import Span, StoredResponse
+from httpcache.messages import Octets, Span, StoredResponse
 from httpcache.rules.answers import Composed
 from httpcache.rules.decisions import Candidate, Forward, ForwardReason, Standing
 from httpcache.rules.partial import held_up_to, is_partial
@@ -16,8 +17,9 @@ from httpcache.serve.asking import Asking
 from httpcache.serve.exchange import BrokenOff
 from httpcache.serve.landing import Passed, Piece, Stored
 from httpcache.serve.question import Question
+from httpcache.serve.resuming import close_octets
 from httpcache.serve.tier import Tier
-from httpcache.store.segments import SegmentLost
+from httpcache.store.segments import Place, SegmentLost
 
 _UNKNOWN = (ForwardReason.URI_MISS, ForwardReason.VARY_MISS, ForwardReason.MISS, ForwardReason.PARTIAL)
 
@@ -110,19 +112,38 @@ class PiecedContent:
         self._composed = composed
         self._ahead: tuple[int, asyncio.Task[Piece | None]] | None = None
         self._has_lost = False
-        self._octets = self._run()
+        self._octets: AsyncIterator[Octets | Place] | None = None
+        self._placed: Span = (0, 0)
+        """The octets whose place was told last."""
 
-    def __aiter__(self) -> AsyncIterator[bytes]:
+    async def __aiter__(self) -> AsyncIterator[Octets]:
+        self._octets = self._run(in_files=False)
+        async for some in self._octets:
+            yield cast(Octets, some)
+
+    def in_files(self) -> AsyncIterator[Octets | Place]:
+        """See InFiles."""
+        self._octets = self._run(in_files=True)
         return self._octets
+
+    async def unread(self, sent: int) -> AsyncIterator[Octets]:
+        """See InFiles: what cannot be read either is asked for."""
+        at, end = self._placed
+        at += sent
+        while at < end:
+            async for some in self._next(at, end, in_files=False):
+                at += len(cast(Octets, some))
+                yield cast(Octets, some)
 
     async def aclose(self) -> None:
         """Let go; a piece that is being fetched is fetched to its end."""
-        await self._octets.aclose()  # type: ignore[attr-defined]
+        if self._octets is not None:
+            await close_octets(self._octets)
         if self._ahead is not None:
             self._ahead[1].cancel()
             await asyncio.gather(self._ahead[1], return_exceptions=True)
 
-    async def _run(self) -> AsyncIterator[bytes]:
+    async def _run(self, *, in_files: bool) -> AsyncIterator[Octets | Place]:
         parts = self._composed.parts
         for before, span in [(part.before, part.span) for part in parts] or [
             (b"", span) for span in self._composed.spans
@@ -131,19 +152,21 @@ class PiecedContent:
                 yield before
             at, end = span or (0, 0)
             while at < end:
-                async for data in self._next(at, end):
-                    yield data
-                    at += len(data)
+                async for some in self._next(at, end, in_files=in_files):
+                    stop = at + (some.length if isinstance(some, Place) else len(some))
+                    self._placed = at, stop
+                    yield some
+                    at = stop
 
-    async def _next(self, at: int, end: int) -> AsyncIterator[bytes]:
+    async def _next(self, at: int, end: int, *, in_files: bool) -> AsyncIterator[Octets | Place]:
         """Octets from `at` on: those of the piece that has landed, of the store, or of a piece that is asked for."""
         first, stop = self._landed.span
         if not first <= at < stop:
             held = self._held()
             until = min(end, held_up_to(held.forms[0], at)) if held is not None else at
             if held is not None and until > at:
-                async for data in self._stored_octets(held, at, until):
-                    yield data
+                async for some in self._stored_octets(held, at, until, in_files=in_files):
+                    yield some
                 return
             landed = await self._fetched(at)
             if landed is None:
@@ -162,7 +185,14 @@ class PiecedContent:
         """The representation with what is held of it; of one that has lost a segment, none is relied on any more."""
         return None if self._has_lost else self._pieces.held(self._stored)
 
-    async def _stored_octets(self, held: StoredResponse, at: int, until: int) -> AsyncIterator[bytes]:
+    async def _stored_octets(
+        self, held: StoredResponse, at: int, until: int, *, in_files: bool
+    ) -> AsyncIterator[Octets | Place]:
+        if in_files:
+            place, until = await self._pieces.tier.store.place(held.forms[0], at, until)
+            if place is not None:
+                yield place
+                return
         try:
             async for data in self._pieces.tier.store.read(held, held.forms[0], at, until):
                 yield data

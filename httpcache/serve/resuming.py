@@ -87,6 +87,6 @@ class Rest:
                 await reply.close()
 
 
-async def close_octets(octets: AsyncIterator[bytes]) -> None:
+async def close_octets(octets: AsyncIterator[object]) -> None:
     """End a run of octets that nobody reads on, and what it has asked for."""
     await octets.aclose()  # type: ignore[attr-defined]

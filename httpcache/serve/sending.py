@@ -11,6 +11,7 @@ from collections.abc import AsyncIterable
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
+from httpcache.messages import Octets
 from httpcache.serve.exchange import BrokenOff, InFiles
 from httpcache.serve.telling import Delivery
 from httpcache.store.segments import Place
@@ -22,7 +23,7 @@ IS_POSSIBLE = hasattr(os, "sendfile") and sys.platform.startswith("linux")
 async def send_body(
     request: web.BaseRequest,
     response: web.StreamResponse,
-    body: bytes | AsyncIterable[bytes],
+    body: bytes | AsyncIterable[Octets],
     delivery: Delivery,
 ) -> None:
     """Send a body whose head is out."""
@@ -47,13 +48,15 @@ async def _send_in_files(
 ) -> None:
     transport, writer = request.transport, response._payload_writer
     assert transport is not None and writer is not None
-    sender = FileSender(transport, writer)
+    sender: FileSender | None = None
     try:
         async for some in body.in_files():
-            if isinstance(some, bytes):
+            if not isinstance(some, Place):
                 await response.write(some)
                 delivery.sent += len(some)
                 continue
+            if sender is None:
+                sender = FileSender(transport, writer)
             before = delivery.sent
             try:
                 await sender.send(some, delivery)
@@ -62,7 +65,8 @@ async def _send_in_files(
                     await response.write(data)
                     delivery.sent += len(data)
     finally:
-        sender.close()
+        if sender is not None:
+            sender.close()
 
 
 def may_send_files(transport: asyncio.BaseTransport | None) -> bool:
@@ -73,6 +77,10 @@ def may_send_files(transport: asyncio.BaseTransport | None) -> bool:
         and transport.get_extra_info("sslcontext") is None
         and transport.get_extra_info("socket") is not None
     )
+
+
+TURN = 4 * 2**20
+"""Octets sent to one client that takes them at once, before others have their turn."""
 
 
 class FileSender:
@@ -87,6 +95,7 @@ class FileSender:
         self._writer = writer
         self._descriptor = os.dup(sock.fileno())
         self._loop = asyncio.get_running_loop()
+        self._left = TURN
         transport.set_write_buffer_limits(high=0)
 
     def close(self) -> None:
@@ -104,10 +113,14 @@ class FileSender:
                 raise ConnectionResetError("the connection is closing")
             more = await self._some(place, sent)
             self._count(more)
+            self._left -= more
             sent += more
             delivery.sent += more
             if sent < place.length:
                 await self._until_writable()
+            elif self._left <= 0:
+                self._left = TURN
+                await asyncio.sleep(0)
 
     def _count(self, octets: int) -> None:
         """Have aiohttp's writer know of the octets that did not go through it."""
@@ -141,6 +154,7 @@ class FileSender:
             raise BrokenOff from error
 
     async def _until_writable(self) -> None:
+        self._left = TURN
         writable = self._loop.create_future()
         self._loop.add_writer(self._descriptor, _resolve, writable)
         try:

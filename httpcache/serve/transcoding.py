@@ -62,7 +62,7 @@ class TranscodedContent:
         sent = 0
         try:
             async for data in self._content:
-                pieces = feed(data)
+                pieces = feed(data if isinstance(data, bytes) else bytes(data))
                 while piece := await asyncio.to_thread(_next, pieces):
                     sent += len(piece)
                     if sent > self._largest:

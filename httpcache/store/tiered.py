@@ -15,7 +15,7 @@ from httpcache.store.database import FAULTS
 from httpcache.store.disk import DiskStore
 from httpcache.store.ram import RamStore
 from httpcache.store.records import key_hash
-from httpcache.store.segments import ScratchSegments, SegmentLost, SegmentSink
+from httpcache.store.segments import Place, ScratchSegments, SegmentLost, SegmentSink
 
 INLINE = 64 * 2**10
 """Bodies up to this are read from disk at once: a hop to a thread would cost more, in bytes."""
@@ -206,6 +206,20 @@ class TieredStore:
             except SegmentLost:
                 return None
         return body
+
+    async def place(self, form: Form, at: int, end: int) -> tuple[Place | None, int]:
+        """Where octets [at, end) of a form stand in a file, as far as one segment goes, and up to which octet that is.
+
+        None for what must be read: what stands in no file, and all that is small enough to be promoted by reading.
+        """
+        if form.length is None or form.length <= self.ram.largest:
+            return None, end
+        first = at - at % self.segment
+        stop = min(end, first + self.segment)
+        place = await self.segments.locate(form.body_id, at // self.segment)
+        if place is None or place.length < stop - first:
+            return None, stop
+        return place.part(at - first, stop - first), stop
 
     async def read(self, stored: StoredResponse, form: Form, first: int, end: int) -> AsyncIterator[bytes]:
         """Octets [first, end) of a form, a segment at a time. Raises SegmentLost; the response is forgotten then."""

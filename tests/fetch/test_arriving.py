@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given
@@ -14,8 +15,21 @@ from httpcache.fetch.failures import NextHopError
 SIZE = 64
 
 
+class InFile(NamedTuple):
+    """Octets that stand in a file."""
+
+    octets: bytes
+
+    @property
+    def length(self) -> int:
+        return len(self.octets)
+
+    def part(self, first: int, end: int) -> InFile:
+        return InFile(self.octets[first:end])
+
+
 class Kept:
-    """Segments in a dict; `refuse` makes writing fail."""
+    """Segments in a dict, every second one in a file; `refuse` makes writing fail."""
 
     def __init__(self, *, refuse: bool = False) -> None:
         self.segments: dict[tuple[str, int], bytes] = {}
@@ -32,6 +46,11 @@ class Kept:
         await asyncio.sleep(0)
         return self.segments.get((body_id, index))
 
+    async def locate(self, body_id: str, index: int) -> InFile | None:
+        await asyncio.sleep(0)
+        octets = self.segments.get((body_id, index))
+        return InFile(octets) if octets is not None and index % 2 else None
+
 
 def body(held: int = 10_000, *, refuse: bool = False) -> ArrivingBody:
     return ArrivingBody("b", None, Kept(refuse=refuse), size=SIZE, held=held)
@@ -44,6 +63,12 @@ async def everything(reader) -> bytes:
         await reader.aclose()
 
 
+async def sent(reader) -> bytes:
+    """All that a reader gives to be sent, out of RAM and out of files."""
+    parts = [part async for part in reader.parts()]
+    return b"".join(part.octets if isinstance(part, InFile) else part for part in parts)
+
+
 @given(
     parts=st.lists(st.binary(min_size=1, max_size=200), max_size=20),
     held=st.sampled_from([SIZE, 2 * SIZE, 10_000]),
@@ -53,12 +78,14 @@ async def test_every_reader_gets_exactly_its_octets_at_any_bound_of_ram(parts, h
     arriving, whole = body(held), b"".join(parts)
     readers = [arriving.read(), *(arriving.read(first, first + length) for first, length in ranges)]
     asked = [asyncio.ensure_future(everything(reader)) for reader in readers]
+    filed = [asyncio.ensure_future(sent(arriving.read(first, first + length))) for first, length in ranges]
     for part in parts:
         await arriving.write(part)
     arriving.finish()
-    got = await asyncio.gather(*asked, everything(arriving.read()))
-    assert got[0] == got[-1] == whole
-    assert [one for one in got[1:-1]] == [whole[first : first + length] for first, length in ranges]
+    got = await asyncio.gather(*asked, everything(arriving.read()), sent(arriving.read()))
+    assert got[0] == got[-1] == got[-2] == whole
+    wanted = [whole[first : first + length] for first, length in ranges]
+    assert got[1:-2] == await asyncio.gather(*filed) == wanted
 
 
 async def test_beyond_its_bound_ram_is_given_back():
@@ -145,3 +172,35 @@ async def test_a_reader_that_has_its_range_abandons_nothing():
     await one.write(b"x" * 10)
     assert await everything(reader) == b"xxxxx"
     assert not one.is_abandoned
+
+
+async def test_what_stands_in_a_file_is_told_in_place_of_being_read_and_can_be_read_again():
+    arriving, whole = body(held=SIZE), bytes(range(SIZE * 4))
+    await arriving.write(whole)
+    arriving.finish()
+    reader = arriving.read(10, None)
+    parts = [part async for part in reader.parts()]
+    assert [type(part).__name__ for part in parts] == ["bytes", "InFile", "bytes", "memoryview"]
+    assert parts[1].octets == whole[SIZE : 2 * SIZE]
+    again = [octets async for octets in reader.again(SIZE + 5, 2 * SIZE)]
+    assert b"".join(again) == whole[SIZE + 5 : 2 * SIZE]
+
+
+async def test_those_who_read_at_the_same_place_are_given_the_same_octets_not_copies():
+    came = bytes(100_000)
+    one = ArrivingBody("b", None, Kept(), size=2**20, held=2**20)
+    await one.write(came)
+    assert await anext(one.read()) is came
+    assert await anext(one.read()) is came
+    half = await anext(one.read(50_000, None))
+    assert isinstance(half, memoryview) and half.obj is came
+
+
+async def test_short_runs_are_put_together_for_those_who_are_behind():
+    arriving = ArrivingBody("b", None, Kept(), size=2**20, held=2**20)
+    for number in range(1000):
+        await arriving.write(bytes([number % 256]) * 10)
+    arriving.finish()
+    runs = [octets async for octets in arriving.read()]
+    assert len(runs) == 1
+    assert len(runs[0]) == 10_000
