@@ -30,7 +30,7 @@ bench: .venv/.dev
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
 
-.venv/.installed: .venv/bin/python setup.cfg pyproject.toml
+.venv/.installed: .venv/bin/python setup.cfg pyproject.toml setup.py httpcache/serve/hot_path.py httpcache/serve/_hot_path.pxd
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
 	touch $@
 
@@ -39,4 +39,4 @@ bench: .venv/.dev
 	touch $@
 
 clean:
-	rm -rf .venv build *.egg-info
+	rm -rf .venv build *.egg-info httpcache/serve/*.so

@@ -46,7 +46,8 @@ class LazyGroup(click.Group):
 
 def _print_version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
     if asked and not ctx.resilient_parsing:
-        click.echo(f"edgeward {version('edgeward')}")
+        form = importlib.import_module("httpcache.serve.hits").FORM
+        click.echo(f"edgeward {version('edgeward')} (hits: {form})")
         ctx.exit()
 
 
@@ -68,7 +69,7 @@ Exit codes: 0 fine, 1 the work failed, 2 wrong usage, settings, port or folder."
     is_eager=True,
     expose_value=False,
     callback=_print_version,
-    help="Print the version.",
+    help="Print the version, and in which form hits run.",
 )
 def main() -> None:
     """Edgeward: a CDN that one team can run itself."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import sys
 from collections.abc import Iterable
 from typing import IO
@@ -31,6 +32,33 @@ class Line(msgspec.Struct, frozen=True, gc=False):
     """Why the answer did not reach the client whole: "client-left", "broken-off"; empty when it did."""
 
 
+_encode = msgspec.json.Encoder().encode
+
+
+def _text(value: str | int) -> str:
+    return _encode(value).decode()
+
+
+def told_client(node: str, client: str) -> str:
+    """What a line says of who was asked by whom. With the next two and two numbers it makes the line of a hit."""
+    return f',"node":{_text(node)},"client":{_text(client)}'
+
+
+def told_request(method: str, uri: str) -> str:
+    """What a line says of a request."""
+    return f',"method":{_text(method)},"uri":{_text(uri)}'
+
+
+def told_answer(status: int, octets: int, detail: str) -> tuple[str, str]:
+    """What the line of a hit says of its answer, before and behind the seconds that it took."""
+    return f',"status":{_text(status)},"bytes":{_text(octets)},"seconds":', _told_end(detail)
+
+
+@functools.lru_cache(64)
+def _told_end(detail: str) -> str:
+    return f',"served":"hit","fwd":"","detail":{_text(detail)},"end":""}}'
+
+
 class AccessLog:
     """Appends lines to a file ("-" is standard error, "" is nowhere). A file that fails loses lines, not answers."""
 
@@ -38,7 +66,6 @@ class AccessLog:
         self._lines: list[Line] = []
         self._timer: asyncio.TimerHandle | None = None
         self._file: IO[bytes] | None = None
-        self._encode = msgspec.json.Encoder().encode
         if path == "-":
             self._file = sys.stderr.buffer
         elif path:
@@ -64,12 +91,19 @@ class AccessLog:
 
     def write(self, lines: Iterable[Line]) -> None:
         """Write a batch of lines now."""
+        self._write(b"\n".join(map(_encode, lines)) + b"\n")
+
+    def write_rendered(self, lines: Iterable[str]) -> None:
+        """Write lines that are texts already."""
+        self._write(("\n".join(lines) + "\n").encode())
+
+    def _write(self, octets: bytes) -> None:
         if self._file is None:
             return
         try:
-            self._file.write(b"\n".join(map(self._encode, lines)) + b"\n")
+            self._file.write(octets)
             self._file.flush()
-        except (OSError, UnicodeError):
+        except OSError:
             return
 
     def close(self) -> None:

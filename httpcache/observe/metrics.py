@@ -92,6 +92,13 @@ def observe_quick(served: str, count: int, seconds: float) -> None:
     child._sum.inc(seconds)
 
 
+def count_hits(count: int, octets: int, quick: int, seconds: float) -> None:
+    """Count `count` hits with bodies of `octets` together, of which `quick` took at most QUICK, all those `seconds`."""
+    REQUESTS.labels("hit").inc(count)
+    RESPONSE_BYTES.labels("hit").inc(octets)
+    observe_quick("hit", quick, seconds)
+
+
 def exposition(folder: str) -> bytes:
     """The metrics of all workers that write to `folder`, in Prometheus' text format."""
     registry = CollectorRegistry()

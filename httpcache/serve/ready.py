@@ -7,14 +7,16 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from http import HTTPStatus
 
-from httpcache.messages import Fields, Form, Line, RequestHead, ResponseHead, StoredResponse
+from httpcache.messages import Fields, Line, RequestHead, ResponseHead, StoredResponse
 from httpcache.rules import answers
 from httpcache.rules.cache_control import parse_request_directives
 from httpcache.rules.content_coding import coding_to_make
 from httpcache.rules.decisions import Candidate, Reuse, Standing
-from httpcache.rules.freshness import corrected_initial_age, lifetime_of
+from httpcache.rules.freshness import lifetime_of
 from httpcache.rules.partial import is_partial
 from httpcache.rules.reuse import decide_reuse
+from httpcache.serve.hits import Ready
+from httpcache.serve.hot_path import Name
 from httpcache.settings import SitePolicy
 
 SELECTING = (
@@ -30,53 +32,6 @@ ANY = "*"
 
 _PLAIN = re.compile(r"HTTP/1\.1 [\t -~]*\r\n(?:[!-~]+: [\t -~]*\r\n)+\r\n")
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
-
-Name = tuple[str | int | tuple[str, ...] | None, ...]
-"""What of a request selects one of the answers that are ready for a cache key."""
-
-
-class Ready:
-    """An answer that stands until its response is no longer fresh, or good. `head` tells `age` and `ttl`."""
-
-    __slots__ = (
-        "age", "between", "body", "changes", "counted", "detail", "first", "head", "initial_age", "lifetime", "name",
-        "response_time", "sent", "since", "slots", "status", "stored", "ttl", "wished",
-    )  # fmt: skip
-
-    def __init__(self, stored: StoredResponse, name: Name, status: int, detail: str) -> None:
-        self.stored = stored
-        self.name = name
-        self.status = status
-        self.detail = detail
-        self.initial_age = corrected_initial_age(stored)
-        self.response_time = stored.response_time
-        self.lifetime = 0.0
-        self.since = stored.request_time
-        self.changes = -1
-        """The purge log's `changes` at which the response was last found good."""
-        self.slots: tuple[int, ...] = ()
-        """Where invalidations of the response would be marked."""
-        self.body: bytes | memoryview = b""
-        self.counted: Form | None = None
-        """The form that is given, where it matters how often it is."""
-        self.wished = ""
-        """The coding that those who get this answer would have liked, and that is still to be made."""
-        self.sent = 0
-        """Octets of body."""
-        self.age = self.ttl = 0
-        self.head = b""
-        self.between = (0, 0, 0, 0)
-        """Where in `head` the digits of Age and of ttl begin and end."""
-
-    def tell(self, age: int, ttl: int) -> None:
-        """Put the digits of this second into the head."""
-        head, (age_first, age_end, ttl_first, ttl_end) = self.head, self.between
-        self.age, self.ttl = age, ttl
-        told, left = b"%d" % age, b"%d" % ttl
-        self.head = b"".join((head[:age_first], told, head[age_end:ttl_first], left, head[ttl_end:]))
-        longer = len(told) - (age_end - age_first)
-        ttl_first += longer
-        self.between = (age_first, age_first + len(told), ttl_first, ttl_first + len(left))
 
 
 class Noting(Fields):
@@ -130,7 +85,6 @@ def name_of(method: str, site: int | None, values: Mapping[str, str], varying: t
 
 def make_ready(
     request: RequestHead,
-    name: Name,
     candidates: Sequence[Candidate],
     policy: SitePolicy,
     key: str,
@@ -159,7 +113,7 @@ def make_ready(
         return None
     if not noting.asked <= ABSENT.union(SELECTING, varying_names([one.stored for one in candidates])):
         return None
-    ready = Ready(stored, name, composed.head.status, handling.detail)
+    ready = Ready(stored, composed.head.status, handling.detail)
     ready.lifetime = lifetime_of(stored, policy).seconds
     if codes:
         ready.wished = coding_to_make(request.fields.get("accept-encoding"), stored, context.coding)

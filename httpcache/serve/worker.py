@@ -31,7 +31,7 @@ from httpcache.rules.forwarding import Identity
 from httpcache.serve.coder import Coder
 from httpcache.serve.fast_lane import FastLane
 from httpcache.serve.giving_back import GivingBack
-from httpcache.serve.hit_tally import HitTally
+from httpcache.serve.hits import HitTally
 from httpcache.serve.landing import close_abandoned
 from httpcache.serve.matching import Matching
 from httpcache.serve.server import HttpServer
@@ -133,7 +133,7 @@ class Worker:
         self.tier.coder.close()
         await self.tier.next_hop.close()
         await self.store.close()
-        self.hits.flush()
+        self.hits.close()
         self.log.close()
 
     def report(self) -> WorkerReport:

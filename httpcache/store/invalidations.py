@@ -14,12 +14,13 @@ class InvalidationMarks:
     """Shared by the workers of a node; survives kill -9. Two names may share a slot: one validation too many, then."""
 
     def __init__(self, path: Path | None) -> None:
-        self._times = memoryview(shared_memory(path, SLOTS * 8)).cast("d")
+        self.times = memoryview(shared_memory(path, SLOTS * 8)).cast("d")
+        """By slot, when what stands there was invalidated last, in Unix seconds; 0 is never."""
 
     def mark(self, name: str, now: float) -> None:
         """Note that `name` was invalidated at `now`, in Unix seconds; a clock that steps back loses nothing."""
         slot = slot_of(name, SLOTS)
-        self._times[slot] = max(self._times[slot], now)
+        self.times[slot] = max(self.times[slot], now)
 
     def is_invalidated(self, name: str, since: float) -> bool:
         """Whether `name` was invalidated at or after `since`, in Unix seconds."""
@@ -32,7 +33,7 @@ class InvalidationMarks:
     def is_marked(self, slots: tuple[int, ...], since: float) -> bool:
         """Whether one of the names that stand there was invalidated at or after `since`, in Unix seconds."""
         for slot in slots:
-            time = self._times[slot]
+            time = self.times[slot]
             if time and time >= since:
                 return True
         return False

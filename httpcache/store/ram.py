@@ -6,7 +6,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 
 from httpcache.messages import StoredResponse, shares_name
-from httpcache.store.sieve import Sieve
+from httpcache.store.sieve import Entry, Sieve
 
 KEY_COST = 460
 """What an entry costs beside its key, heads and bodies, in bytes: slots of dicts, the entry, tuples."""
@@ -93,6 +93,11 @@ class RamStore:
     def keys(self) -> list[str]:
         """The cache keys that have a shelf."""
         return self._sieve.keys()
+
+    @property
+    def entries(self) -> dict[str, Entry[Shelf]]:
+        """What holds the shelves, by cache key, for who asks often; see Entry for what a use is."""
+        return self._sieve.entries
 
     def get(self, key: str) -> Shelf | None:
         """The shelf of a cache key; counts as a use."""

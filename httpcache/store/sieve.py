@@ -28,32 +28,33 @@ class Sieve(Generic[Value]):
         self.budget = budget
         self.used = 0
         self.evicted = 0
-        self._entries: dict[str, Entry[Value]] = {}
+        self.entries: dict[str, Entry[Value]] = {}
+        """To be read by others; only what is here puts and removes."""
         self._newest: Entry[Value] | None = None
         self._oldest: Entry[Value] | None = None
         self._hand: Entry[Value] | None = None
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self.entries)
 
     def keys(self) -> list[str]:
         """The keys of all entries."""
-        return list(self._entries)
+        return list(self.entries)
 
     def get(self, key: str) -> Entry[Value] | None:
         """The entry, marked as visited."""
-        entry = self._entries.get(key)
+        entry = self.entries.get(key)
         if entry is not None:
             entry.visited = True
         return entry
 
     def peek(self, key: str) -> Entry[Value] | None:
         """The entry, as if nobody had asked."""
-        return self._entries.get(key)
+        return self.entries.get(key)
 
     def put(self, key: str, value: Value, cost: int) -> bool:
         """Keep a value in the place of an earlier one, evicting others until it fits; False when it is too large."""
-        entry = self._entries.get(key)
+        entry = self.entries.get(key)
         if cost > self.budget:
             self.remove(key)
             return False
@@ -61,7 +62,7 @@ class Sieve(Generic[Value]):
             self.used += cost - entry.cost
             entry.value, entry.cost = value, cost
         else:
-            entry = self._entries[key] = Entry(key, value, cost)
+            entry = self.entries[key] = Entry(key, value, cost)
             self.used += cost
             self._link(entry)
         while self.used > self.budget:
@@ -70,7 +71,7 @@ class Sieve(Generic[Value]):
 
     def remove(self, key: str) -> None:
         """Drop an entry, if it is there."""
-        entry = self._entries.pop(key, None)
+        entry = self.entries.pop(key, None)
         if entry is not None:
             self.used -= entry.cost
             self._unlink(entry)

@@ -10,6 +10,7 @@ import pytest
 
 from httpcache.purge.orders import Kind, Order
 from tests.scenarios.any_request import OLD, TARGETS, any_request, plain
+from tests.scenarios.forms import FORMS, run_in
 from tests.scenarios.origin import Line
 from tests.scenarios.raw_client import raw_client
 from tests.scenarios.two_lanes import LAST, NOW, TwoLanes
@@ -31,9 +32,10 @@ BROWSER = "\r\n".join(
 )
 
 
-@pytest.fixture
-async def lanes(tmp_path):
+@pytest.fixture(params=FORMS)
+async def lanes(tmp_path, request, monkeypatch):
     """Both edges, and an origin with all sorts of responses."""
+    run_in(request.param, monkeypatch)
     async with TwoLanes(tmp_path) as made:
         say = made.origin.answers
         say(

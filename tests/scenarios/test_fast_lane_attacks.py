@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.scenarios.any_request import plain
+from tests.scenarios.forms import FORMS, run_in
 from tests.scenarios.two_lanes import TwoLanes
 
 HIDDEN = plain("/hidden")
@@ -71,9 +72,10 @@ ATTACKS = {
 }
 
 
-@pytest.fixture
-async def lanes(tmp_path):
+@pytest.fixture(params=FORMS)
+async def lanes(tmp_path, request, monkeypatch):
     """Both edges; what is to be hit is in RAM, what is hidden or missed is not."""
+    run_in(request.param, monkeypatch)
     async with TwoLanes(tmp_path) as made:
         made.origin.answers("/hit", b"hit", Cache_Control="max-age=600")
         made.origin.answers("/hidden", b"hidden", Cache_Control="no-store")

@@ -7,15 +7,17 @@ import asyncio
 import pytest
 
 from tests.scenarios.any_request import plain
+from tests.scenarios.forms import FORMS, run_in
 from tests.scenarios.raw_client import raw_client
 from tests.scenarios.two_lanes import LAST, TwoLanes
 
 HIDDEN = plain("/hidden")
 
 
-@pytest.fixture
-async def lanes(tmp_path):
+@pytest.fixture(params=FORMS)
+async def lanes(tmp_path, request, monkeypatch):
     """Both edges; what is to be hit is in RAM."""
+    run_in(request.param, monkeypatch)
     async with TwoLanes(tmp_path) as made:
         made.origin.answers("/hit", b"hit", Cache_Control="max-age=600")
         made.origin.answers("/cold", b"cold", Cache_Control="no-store")

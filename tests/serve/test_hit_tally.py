@@ -4,28 +4,35 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from prometheus_client import REGISTRY
 
 from httpcache import clock
 from httpcache.messages import Fields, RequestHead, StoredResponse
 from httpcache.observe import metrics
-from httpcache.observe.access_log import AccessLog
+from httpcache.observe.access_log import AccessLog, Line, told_answer
 from httpcache.rules.decisions import Handling, Served
-from httpcache.serve.head_memo import KnownHead
-from httpcache.serve.hit_tally import MOST, HitTally
-from httpcache.serve.ready import Ready
+from httpcache.serve.hot_path import MOST_TOLD
 from httpcache.serve.telling import Delivery, Telling
 from httpcache.store.counts import Counts
+from tests.scenarios.forms import FORMS
 
 URI = "http://site.example/a"
 
 
-def a_hit() -> tuple[KnownHead, Ready]:
+@pytest.fixture(params=FORMS)
+def form(request):
+    """hot_path.py in one of its forms."""
+    return request.param
+
+
+def a_hit(form):
     """A request and its answer."""
     stored = StoredResponse(URI, "site.example/a", 200, "", Fields(), 1000.0, 1000.0)
-    ready = Ready(stored, ("GET",), 200, "heuristic")
+    ready = form.Ready(stored, 200, "heuristic")
     ready.sent = 10
-    return KnownHead("GET", URI, URI, None, None), ready
+    ready.told, ready.told_end = told_answer(200, 10, "heuristic")
+    return form.KnownHead("GET", URI, URI, None, None), ready
 
 
 def samples() -> dict[str, float]:
@@ -43,8 +50,8 @@ def difference(before: dict[str, float]) -> dict[str, float]:
     return {name: value - before[name] for name, value in samples().items()}
 
 
-async def test_a_batch_tells_what_one_at_a_time_would(tmp_path):
-    (known, ready), log = a_hit(), AccessLog(str(tmp_path / "log"))
+async def test_a_batch_tells_what_one_at_a_time_would(tmp_path, form):
+    (known, ready), log = a_hit(form), AccessLog(str(tmp_path / "log"))
     counts, took = Counts(), (0.0001, 0.0008, 0.0002, 0.9)
     before = samples()
     telling = Telling(log, "edge")
@@ -53,7 +60,7 @@ async def test_a_batch_tells_what_one_at_a_time_would(tmp_path):
         handling = Handling(Served.HIT, detail="heuristic")
         telling.tell(head, "127.0.0.1", clock.monotonic() - seconds, 200, handling, Delivery(10))
     one_at_a_time, before = difference(before), samples()
-    tally = HitTally(log, "edge", counts)
+    tally = form.HitTally(log, "edge", counts)
     for seconds in took:
         tally.add(known, ready, "127.0.0.1", clock.monotonic() - seconds)
     tally.flush()
@@ -67,15 +74,16 @@ async def test_a_batch_tells_what_one_at_a_time_would(tmp_path):
         key=str,
     )
     assert told == [told[0]] * 8
+    assert {tuple(line) for line in lines} == {Line.__struct_fields__}
 
 
-async def test_hits_do_not_wait_for_ever():
-    (known, ready), tally = a_hit(), HitTally(AccessLog(""), "edge", Counts())
-    for _ in range(MOST - 1):
+async def test_hits_do_not_wait_for_ever(form):
+    (known, ready), tally = a_hit(form), form.HitTally(AccessLog(""), "edge", Counts())
+    for _ in range(MOST_TOLD - 1):
         tally.add(known, ready, "127.0.0.1", clock.monotonic())
     assert tally.hits == 0
     tally.add(known, ready, "127.0.0.1", clock.monotonic())
-    assert tally.hits == MOST
+    assert tally.hits == MOST_TOLD
 
 
 def test_quick_ones_are_counted_as_the_library_would():

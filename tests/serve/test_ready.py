@@ -9,7 +9,7 @@ from httpcache.rules import answers
 from httpcache.rules.decisions import Candidate, Standing
 from httpcache.rules.forwarding import Identity
 from httpcache.serve import ready as module
-from httpcache.serve.ready import ANY, Noting, make_ready, name_of, varying_names
+from httpcache.serve.ready import ANY, Noting, make_ready, name_of
 from httpcache.settings import CodingSettings, SitePolicy
 
 NOW = 2000.5
@@ -28,10 +28,8 @@ def stored(*lines: tuple[str, str], selecting=()) -> StoredResponse:
 def made(one: StoredResponse, *lines: tuple[str, str], standing: Standing = Standing.GOOD):
     """What is made ready for a GET with these fields."""
     request = RequestHead("GET", "http", "a", "/x", Fields((("Host", "a"), *lines)))
-    values = {name.lower(): value for name, value in request.fields}
-    name = name_of("GET", None, values, varying_names([one]))
     candidates = [Candidate(one, standing)]
-    return make_ready(request, name, candidates, SitePolicy(), "http://a/x", CONTEXT, codes=True)
+    return make_ready(request, candidates, SitePolicy(), "http://a/x", CONTEXT, codes=True)
 
 
 FRESH = ("Cache-Control", "max-age=60")

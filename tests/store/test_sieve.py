@@ -49,7 +49,7 @@ class ForgetsButNeverLies(RuleBasedStateMachine):
             names.append(entry.key)
             assert entry.newer is None or entry.newer.older is entry
             entry = entry.newer
-        assert sorted(names) == sorted(self.sieve._entries)
+        assert sorted(names) == sorted(self.sieve.entries)
 
 
 TestForgetsButNeverLies = ForgetsButNeverLies.TestCase
