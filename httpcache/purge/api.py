@@ -28,6 +28,7 @@ from httpcache.purge.nodes_api import NodesApi
 from httpcache.purge.noting import noted
 from httpcache.purge.orders import told
 from httpcache.purge.problems import Problem
+from httpcache.purge.receipts import MOST_WORKERS
 from httpcache.purge.relay import Relay
 from httpcache.purge.signer import operator_of
 from httpcache.purge.tokens import NodeClaims
@@ -45,7 +46,6 @@ COUNT_WAIT = 5.0
 """Longest wait for workers that have been asked to count, beyond `count_time`, in seconds."""
 HISTORY = 1000
 """Orders in one answer of the history."""
-MOST_WORKERS = 256
 REPLAYED = Problem(401, "token-replayed", "A token with that `jti` has been used.")
 
 

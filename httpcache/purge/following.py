@@ -16,7 +16,7 @@ from httpcache.purge.acks import Ack, Acks
 from httpcache.purge.applied import Applied, Held
 from httpcache.purge.feed_lines import FeedLine, LineFault, open_line, shown_key
 from httpcache.purge.key_files import read_key_file
-from httpcache.purge.keys import PublicKey, jwk_set, node_key, write_new
+from httpcache.purge.keys import PublicKey, jwk_set, named, node_key, write_new
 from httpcache.purge.matches import Answer, Matches, Question
 from httpcache.purge.orders import Order, normalised
 from httpcache.purge.tokens import node_token
@@ -124,9 +124,17 @@ class Following:
         return line
 
     def _trusted(self, text: bytes) -> PublicKey:
-        """The keeper's key: our own where we keep the log, else the one that was pinned at first contact."""
+        """The keeper's key: our own where we keep the log, else the one that was pinned at first contact.
+
+        Where `purge.nodes` names a file, it must be in there at first contact and ever after.
+        """
         if self._settings.keeps_log:
             return self._key.public
+        listed = self._settings.purge.nodes
+        if listed and not _is_listed(shown_key(text), Path(listed)):
+            raise LineFault(
+                f"the log's keeper shows a key that is not in {listed}: add it there if it is right"
+            )
         if not self._pinned_file.exists():
             shown = shown_key(text)
             open_line(text, shown, self._nonce, self._seq)
@@ -138,3 +146,7 @@ class Following:
                 f"the log's keeper has another key than before: if that is right, remove {self._pinned_file}"
             )
         return pinned
+
+
+def _is_listed(shown: PublicKey, path: Path) -> bool:
+    return any(named(key.key, "").kid == shown.kid for key in read_key_file(path))

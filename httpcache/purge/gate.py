@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from ipaddress import IPv6Address, ip_address
 from pathlib import Path
+from typing import TypeVar
 
 from httpcache.purge.key_files import KeyFile, NodeKeys
 from httpcache.purge.keys import KeyFault, PublicKey, named, public_key
@@ -20,6 +21,9 @@ from httpcache.purge.tokens import (
     verify_order_token,
 )
 from httpcache.purge_settings import PurgeSettings
+
+Told = TypeVar("Told")
+"""What a good token says."""
 
 log = logging.getLogger("edgeward.purge")
 
@@ -42,7 +46,7 @@ class Gate:
 
     async def operator(self, token: str, body: bytes) -> tuple[OrderClaims, PublicKey] | Problem:
         """The claims of an operator's token for this body, and whose key it was, or a 401."""
-        return await asyncio.to_thread(
+        return await _looked_at(
             verify_order_token, token, body, self._audience, self.operators.by_kid, self._now()
         )
 
@@ -53,7 +57,7 @@ class Gate:
 
         `at` is when it was shown, in Unix seconds, where that is not now.
         """
-        return await asyncio.to_thread(self._node, token, body, address, self._now() if at is None else at)
+        return await _looked_at(self._node, token, body, address, self._now() if at is None else at)
 
     async def anyone(self, token: str, address: str | None) -> Problem | None:
         """None when an operator or a node asks (without a body)."""
@@ -105,6 +109,15 @@ class Gate:
         if listed is not None:
             return named(listed.key, name)
         return self.enrolled.by_name(name)
+
+
+async def _looked_at(look: Callable[..., Told | Problem], *arguments: object) -> Told | Problem:
+    """What a look at a token says, in a thread; one that it cannot be looked at is a 401 like any other."""
+    try:
+        return await asyncio.to_thread(look, *arguments)
+    except Exception as error:
+        log.error("a token could not be looked at: %r", error)
+        return Problem(401, "token-malformed", "The token is not a JWT.")
 
 
 def _shown_key(token: str) -> PublicKey | None:

@@ -29,6 +29,9 @@ PublicHalf = ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey | rsa.RSAPubli
 SHORTEST_SECRET = 32
 """Least length of a shared secret, in bytes: that of the hash (RFC 7518 §3.2)."""
 
+LONGEST_SHOWN = 100
+"""Characters of what a key calls itself, in messages."""
+
 _MEMBERS = {"OKP": ("crv", "kty", "x"), "EC": ("crv", "kty", "x", "y"), "RSA": ("e", "kty", "n")}
 _NAME = re.compile(r"[A-Za-z0-9._@-]{1,64}")
 _NAME_LINE = re.compile(r"^Name: (\S+)$", re.MULTILINE)
@@ -71,18 +74,21 @@ def public_key(jwk: dict[str, Any], shared: Collection[str] = ()) -> PublicKey:
 
     A shared secret (HS256) is one only where its kid is among `shared`.
     """
-    shown = str(jwk.get("kid") or jwk.get("name") or jwk.get("kty"))
-    if jwk.get("kty") == "oct":
-        if jwk.get("kid") not in shared:
+    shown = str(jwk.get("kid") or jwk.get("name") or jwk.get("kty"))[:LONGEST_SHOWN]
+    kty = jwk.get("kty")
+    if kty == "oct":
+        if jwk.get("kid") not in tuple(shared):
             raise KeyFault(f"key {shown}: is a shared secret: only one named in purge.shared_keys is used")
         return _shared_secret(jwk)
-    if jwk.get("kty") not in _MEMBERS:
+    if not isinstance(kty, str) or kty not in _MEMBERS:
         raise KeyFault(f"key {shown}: its type is not OKP, EC or RSA")
     try:
-        bare = {member: jwk[member] for member in _MEMBERS[jwk["kty"]]}
+        bare = {member: jwk[member] for member in _MEMBERS[kty]}
         key = jwt.PyJWK.from_dict(bare, algorithm=_algorithm(bare)).key
         made = named(key, "")
-    except (KeyError, TypeError, ValueError, jwt.PyJWTError) as error:
+    except KeyFault:
+        raise
+    except Exception as error:  # whatever a library makes of members of odd types and sizes
         raise KeyFault(f"key {shown}: is not a public key: {error}") from error
     kid, name = jwk.get("kid", made.kid), jwk.get("name", made.kid)
     if not isinstance(kid, str) or not isinstance(name, str):

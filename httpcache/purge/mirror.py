@@ -7,6 +7,7 @@ import contextlib
 import logging
 import random
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Annotated
 
 import msgspec
 
@@ -21,7 +22,7 @@ from httpcache.purge.keys import PrivateKey
 from httpcache.purge.log import Logged, Wish
 from httpcache.purge.log_door import LogDoor
 from httpcache.purge.orders import Order
-from httpcache.purge.receipts import Ledger
+from httpcache.purge.receipts import MOST_WORKERS, Ledger
 from httpcache.settings import Settings
 
 log = logging.getLogger("edgeward.purge")
@@ -38,7 +39,7 @@ class Progress(msgspec.Struct, frozen=True):
     """What a node tells in the bucket: how far its workers are, who of them follows, signed as the node."""
 
     epoch: int
-    workers: tuple[tuple[int, bool], ...]
+    workers: Annotated[tuple[tuple[int, bool], ...], msgspec.Meta(max_length=MOST_WORKERS)]
 
 
 class Mirror:
@@ -211,13 +212,20 @@ class Mirror:
         async for told in bus.told():
             if told.node == self._settings.node_name:
                 continue
-            if not told.value:
-                await asyncio.to_thread(self._gate.forget, told.node)
-                self._ledger.retire(told.node)
-                continue
-            progress = await self._believed(told)
-            if progress is not None and progress.epoch == self._door.log.epoch:
-                self._ledger.told(told.node, progress.workers, told.at)
+            try:
+                await self._hear(told)
+            except Exception:  # whatever one value is, the others count
+                log.exception("what %s tells on the purge bus cannot be read", told.node)
+
+    async def _hear(self, told: Told) -> None:
+        assert self._ledger is not None
+        if not told.value:
+            await asyncio.to_thread(self._gate.forget, told.node)
+            self._ledger.retire(told.node)
+            return
+        progress = await self._believed(told)
+        if progress is not None and progress.epoch == self._door.log.epoch:
+            self._ledger.told(told.node, progress.workers, told.at)
 
     async def _believed(self, told: Told) -> Progress | None:
         """What a node tells, if it is signed as that node."""

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+MOST_WORKERS = 256
+"""Workers of one node."""
 POINTS = 4096
 """Acknowledgements remembered of each worker, so that receipts tell when it had applied an order."""
 

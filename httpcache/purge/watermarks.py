@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right, insort
 from collections import OrderedDict
 from collections.abc import Iterable
+from itertools import islice
 
 from httpcache.messages import PurgeMark, StoredResponse
 from httpcache.purge.orders import Kind, Order
@@ -56,6 +58,7 @@ class Watermarks:
         self._urls, self._prefixes = self._named[Kind.URL], self._named[Kind.PREFIX]
         self._tags, self._hosts = self._named[Kind.TAG], self._named[Kind.HOST]
         self._lengths: dict[str, dict[int, int]] = {}  # by host: how many prefixes have that length
+        self._sorted: dict[str, list[int]] = {}  # by host: those lengths
         self._mark = PurgeMark()
         self._floor = 0  # of this epoch, orders up to here may be unknown
         self._proven = False
@@ -109,6 +112,7 @@ class Watermarks:
             for names in self._named.values():
                 names.clear()
             self._lengths.clear()
+            self._sorted.clear()
             self._newest_hard = 0
             self._mark, self._floor = mark, floor
         for kind, name, level in levels:
@@ -134,6 +138,15 @@ class Watermarks:
         if mark.n >= self._good_from and mark.epoch == self._mark.epoch:
             return Standing.GOOD
         return self._judge(stored)
+
+    def overtakes(self, stored: StoredResponse) -> bool:
+        """Whether an order covers what was asked for at `stored.mark`, or one that does may have been missed since."""
+        mark = stored.mark
+        if mark == self._mark:
+            return False
+        if mark.epoch != self._mark.epoch or mark.n < self._floor:
+            return True  # the log was lost or trimmed meanwhile: nobody knows what was ordered
+        return max(self._level(stored)) > mark.n
 
     def covers(self, stored: StoredResponse) -> bool:
         """Whether any order names it, whenever its fetch began."""
@@ -167,7 +180,9 @@ class Watermarks:
             if ":" in authority:
                 # An order for a host without a port is for all of its ports.
                 found.append(self._hosts.get(authority.rpartition(":")[0]))
-            found += [self._prefixes.get(uri[:length]) for length in self._lengths.get(authority, ())]
+            if (lengths := self._sorted.get(authority)) is not None:
+                fitting = islice(lengths, bisect_right(lengths, len(uri)))
+                found += [self._prefixes.get(uri[:length]) for length in fitting]
         for level in found:
             if level is not None:
                 hard, soft = max(hard, level[0]), max(soft, level[1])
@@ -186,8 +201,11 @@ class Watermarks:
             return
         names[name] = level
         if kind is Kind.PREFIX:
-            lengths = self._lengths.setdefault(name.partition("/")[0], {})
+            host = name.partition("/")[0]
+            lengths = self._lengths.setdefault(host, {})
             lengths[len(name)] = lengths.get(len(name), 0) + 1
+            if lengths[len(name)] == 1:
+                insort(self._sorted.setdefault(host, []), len(name))
 
     def _fold(self) -> None:
         """Fold the oldest into wider ones until there are no more than the limit."""
@@ -207,5 +225,6 @@ class Watermarks:
         lengths[len(name)] -= 1
         if not lengths[len(name)]:
             del lengths[len(name)]
+            self._sorted[host].remove(len(name))
         if not lengths:
-            del self._lengths[host]
+            del self._lengths[host], self._sorted[host]

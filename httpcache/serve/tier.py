@@ -62,6 +62,10 @@ class Purges(Protocol):
         """What the orders say of a stored response."""
         ...
 
+    def overtakes(self, stored: StoredResponse) -> bool:
+        """Whether an order covers what was asked for at `stored.mark`, or one that does may have been missed since."""
+        ...
+
 
 @dataclass(slots=True)
 class Tier:
@@ -94,11 +98,8 @@ class Tier:
         return Candidate(candidate.stored, now.or_worse(candidate.standing))
 
     def is_overtaken(self, stored: StoredResponse) -> bool:
-        """Whether an order has come that covers what was asked for at `stored.mark`."""
-        return stored.mark != self.purges.mark and self.purges.standing(stored) in (
-            Standing.SOFT,
-            Standing.GONE,
-        )
+        """Whether an order has come that covers what was asked for at `stored.mark`, or may have been missed since."""
+        return self.purges.overtakes(stored)
 
     @property
     def refuses(self) -> bool:

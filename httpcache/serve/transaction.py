@@ -200,9 +200,9 @@ class Transactions:
         """Answer with what landed, if it may answer this request too (RFC 9111 §4, collapsed requests)."""
         tier, varies = self._tier, frozenset(name for name, _ in landed.stored.selecting)
         candidate = tier.candidate(landed.stored)
-        if candidate.standing in (Standing.SOFT, Standing.GONE):
-            # 1. the fetch began; 2. an order came that covers it; 3. the response landed: whatever the order wanted
-            # gone may be in it, so nobody gets it, and whoever comes next starts a fetch of its own.
+        if tier.is_overtaken(landed.stored):
+            # 1. the fetch began; 2. an order came that covers it, or the log was lost; 3. the response landed: whatever
+            # the order wanted gone may be in it, so nobody gets it, and whoever comes next starts a fetch of its own.
             tier.collapser.close(flight_key, joined.flight)
             return varies
         if not joined.led:

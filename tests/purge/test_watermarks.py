@@ -170,3 +170,42 @@ def test_a_new_epoch_starts_without_watermarks():
     watermarks.adopt(PurgeMark(EPOCH + 1, 0), 0)
     assert watermarks.standing(response(mark=(EPOCH + 1, 0))) is Standing.GOOD
     assert watermarks.standing(response(mark=(EPOCH, 9))) is Standing.UNPROVEN
+
+
+ASKED = [
+    ("at the log's end", (EPOCH, 5), (), False),
+    ("before an order for something else", (EPOCH, 3), ("other",), False),
+    ("before a hard order for it", (EPOCH, 3), ("hard",), True),
+    ("before a soft order for it", (EPOCH, 3), ("soft",), True),
+    ("after the order for it", (EPOCH, 4), ("hard",), False),
+    ("before what may have been missed", (EPOCH, 1), ("other",), True),
+    ("in another epoch", (EPOCH - 1, 9), ("other",), True),
+]
+
+
+@pytest.mark.parametrize("is_silent", [False, True])
+@pytest.mark.parametrize(
+    ("mark", "tags", "overtaken"), [row[1:] for row in ASKED], ids=[row[0] for row in ASKED]
+)
+def test_what_was_asked_for(mark, tags, overtaken, is_silent):
+    one = following(n=2, floor=2)
+    if is_silent:
+        one.fall_silent()
+    one.apply([(4, Order(Kind.TAG, ("hard",))), (5, Order(Kind.TAG, ("soft",), soft=True))])
+    assert one.overtakes(response(tags=tags, mark=mark)) is overtaken
+
+
+def test_prefixes_longer_than_a_uri_cost_it_nothing():
+    one = following()
+    names = [f"a.example/{'x' * length}" for length in range(1, 500)]
+    one.apply([(n, Order(Kind.PREFIX, (name,))) for n, name in enumerate(names, 1)])
+    asked: list[str] = []
+
+    class Prefixes(dict[str, tuple[int, int]]):
+        def get(self, name: str, default: object = None) -> object:  # type: ignore[override]
+            asked.append(name)
+            return super().get(name)
+
+    one._prefixes = Prefixes(one._prefixes)  # type: ignore[assignment]
+    assert one.standing(response("a.example/xx")) is Standing.GONE
+    assert asked == ["a.example/x", "a.example/xx"]
