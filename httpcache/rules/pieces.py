@@ -91,6 +91,18 @@ class FetchWhole:
     """The pieces could not be told to belong together, but the whole is small: ask for that instead."""
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The largest representation that is stored, and the largest that is fetched whole without a strong entity tag.
+
+    Both in bytes. Where nothing is built out of pieces (in RAM alone), any that is stored is fetched whole.
+    """
+
+    largest: int
+    whole_up_to: int
+    builds: bool = True
+
+
 PieceDecision = KeepPiece | FetchWhole | DoNotStore
 
 
@@ -100,13 +112,9 @@ def decide_piece(
     response: ResponseHead,
     response_time: float,
     policy: SitePolicy,
-    limits: tuple[int, int],
+    limits: Limits,
 ) -> PieceDecision:
-    """Decide on the 206 that came for an aligned segment; `response_time` is Unix seconds.
-
-    `limits`: the largest representation that is stored, and the largest that is fetched whole where it has no strong
-    entity tag, in bytes.
-    """
+    """Decide on the 206 that came for an aligned segment; `response_time` is Unix seconds."""
     told = parse_content_range(response.fields.get("content-range"))
     if told is None or told.span != (piece[0], min(piece[1], told.length)):
         return DoNotStore(NotStoredReason.PARTIAL)
@@ -114,9 +122,13 @@ def decide_piece(
     decision = decide_storing_part(asked, response, response_time, policy)
     if isinstance(decision, DoNotStore):
         return decision
-    if decision.length > limits[0]:
+    if decision.length > limits.largest:
         return DoNotStore(NotStoredReason.TOO_LARGE)
     kept = KeepPiece(decision.store, decision.span, decision.length)
-    if kept.is_whole or is_strong(response.fields):
+    if kept.is_whole or (limits.builds and is_strong(response.fields)):
         return kept
-    return FetchWhole() if kept.length <= limits[1] else DoNotStore(NotStoredReason.NO_STRONG_VALIDATOR)
+    return (
+        FetchWhole()
+        if not limits.builds or kept.length <= limits.whole_up_to
+        else DoNotStore(NotStoredReason.NO_STRONG_VALIDATOR)
+    )

@@ -230,10 +230,7 @@ class Asking:
     def _land(self, question: Question, came: Came, flight: FlightOf) -> tuple[Outcome, Landed]:
         tier, reply = self._tier, came.reply
         decision = decide_storing(question.head, reply.head, came.response_time, question.policy)
-        limit = tier.settings.store.largest
-        if tier.store.disk is None:
-            limit = min(limit, tier.store.ram.largest)
-        if isinstance(decision, Store) and reply.length is not None and reply.length > limit:
+        if isinstance(decision, Store) and reply.length is not None and reply.length > tier.largest:
             decision = DoNotStore(NotStoredReason.TOO_LARGE)
         if isinstance(decision, DoNotStore):
             passed = Passed(reply, decision.reason)

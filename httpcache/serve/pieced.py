@@ -38,8 +38,6 @@ class Pieces:
 
     def prepared(self, question: Question) -> Question:
         """The question, with the piece to ask for where the whole is not what is wanted, or not all that lacks."""
-        if self.tier.store.disk is None:
-            return question
         head, now = question.head, self.tier.now()
         partial = _partial(question)
         if partial is not None:

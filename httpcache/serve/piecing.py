@@ -14,7 +14,7 @@ from httpcache.observe import metrics
 from httpcache.rules.combining import combine
 from httpcache.rules.decisions import DoNotStore, Standing
 from httpcache.rules.partial import is_partial
-from httpcache.rules.pieces import FetchWhole, KeepPiece, decide_piece
+from httpcache.rules.pieces import FetchWhole, KeepPiece, Limits, decide_piece
 from httpcache.serve.keeping import Came, FlightOf, to_store
 from httpcache.serve.landing import Landed, Piece, Unfit
 from httpcache.serve.question import Question
@@ -37,7 +37,8 @@ class Piecing:
         """What a 206 for `question.piece` is good for; None when the whole is to be asked for instead."""
         assert question.piece is not None
         tier, reply = self._tier, came.reply
-        limits = tier.settings.store.largest, tier.settings.fetch.whole_up_to
+        builds = tier.store.disk is not None
+        limits = Limits(tier.largest, tier.settings.fetch.whole_up_to, builds)
         decision = decide_piece(
             question.head, question.piece, reply.head, came.response_time, question.policy, limits
         )

@@ -14,6 +14,7 @@ from httpcache.store.counts import Counts
 from httpcache.store.database import FAULTS
 from httpcache.store.disk import DiskStore
 from httpcache.store.ram import RamStore
+from httpcache.store.recent import Recent
 from httpcache.store.records import key_hash
 from httpcache.store.segments import Place, ScratchSegments, SegmentLost, SegmentSink
 
@@ -32,6 +33,7 @@ class TieredStore:
             settings.segment, folder if folder.is_dir() else None
         )
         self.segment = settings.segment
+        self._recent = Recent()
         self._variants = settings.variants
         self._numbers = itertools.count()
 
@@ -63,13 +65,24 @@ class TieredStore:
         if shelf is not None:
             self.counts.ram_hits += 1
             return shelf.candidates
-        found = self.disk.get(key) if self.disk is not None else ()
+        found = self._recent.get(key)
+        if not found and self.disk is not None:
+            found = self.disk.get(key)
+            if found and all(map(self._is_read_from_disk_alone, found)):
+                self._recent.put(key, found)
         if self.disk is not None and found:
             self.disk.visit(key)
             self.counts.disk_hits += 1
         else:
             self.counts.misses += 1
         return found
+
+    def _is_read_from_disk_alone(self, stored: StoredResponse) -> bool:
+        """Whether all of a response is stored, and its body is too large for RAM."""
+        return all(
+            form.is_complete and form.length is not None and form.length > self.ram.largest
+            for form in stored.forms
+        )
 
     def look_deeper(self, key: str) -> tuple[StoredResponse, ...]:
         """What is stored for a key in RAM and on disk together; of two with the same selecting fields the newer."""
@@ -113,6 +126,7 @@ class TieredStore:
 
         The disk is asked what other workers know of the key, so that a variant of theirs is not lost.
         """
+        self._recent.drop(stored.key)
         stored = replace(stored, fields=stored.fields.sharing_names())
         on_disk = self.disk.get(stored.key) if self.disk is not None else ()
         before = self._merged(stored.key, on_disk)
@@ -166,6 +180,7 @@ class TieredStore:
 
     def forget(self, key: str, stored: StoredResponse | None = None) -> None:
         """Drop what is stored for a key, or one of it: that variant, unless another body has taken its place."""
+        self._recent.drop(key)
         before = self.look_deeper(key)
         left = () if stored is None else tuple(one for one in before if not _is_same(one, stored))
         if stored is not None and left == before:

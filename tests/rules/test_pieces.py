@@ -14,6 +14,7 @@ from httpcache.rules.partial import as_whole, held_up_to, is_partial
 from httpcache.rules.pieces import (
     FetchWhole,
     KeepPiece,
+    Limits,
     aligned,
     asks_for_itself,
     decide_piece,
@@ -124,7 +125,9 @@ DECIDED = [
 )
 def test_what_a_206_is_good_for(fields, expected):
     head = response(206, **(TOLD | fields))
-    decision = decide_piece(get(Range="bytes=105-109"), (100, 200), head, RECEIVED, POLICY, (10_000, 500))
+    decision = decide_piece(
+        get(Range="bytes=105-109"), (100, 200), head, RECEIVED, POLICY, Limits(10_000, 500)
+    )
     if isinstance(decision, KeepPiece):
         assert decision.span == expected
         assert not decision.is_whole
@@ -134,8 +137,23 @@ def test_what_a_206_is_good_for(fields, expected):
 
 def test_all_of_a_small_representation_needs_no_tag():
     head = response(206, Cache_Control="max-age=60", Content_Range="bytes 0-49/50")
-    decision = decide_piece(get(Range="bytes=5-9"), (0, 100), head, RECEIVED, POLICY, (10_000, 500))
+    decision = decide_piece(get(Range="bytes=5-9"), (0, 100), head, RECEIVED, POLICY, Limits(10_000, 500))
     assert isinstance(decision, KeepPiece) and decision.is_whole
+
+
+@pytest.mark.parametrize(
+    ("what", "length", "expected"),
+    [
+        ("small enough to be stored", 1050, FetchWhole()),
+        ("too large", 10_001, DoNotStore(NotStoredReason.TOO_LARGE)),
+    ],
+)
+def test_where_nothing_is_built_out_of_pieces_all_that_is_stored_is_fetched_whole(what, length, expected):
+    told = f"bytes 100-199/{length}"
+    head = response(206, Content_Range=told, ETag='"1"', Cache_Control="max-age=60")
+    limits = Limits(10_000, 500, builds=False)
+    decision = decide_piece(get(Range="bytes=105-109"), (100, 200), head, RECEIVED, POLICY, limits)
+    assert decision == expected, what
 
 
 def test_held_runs():

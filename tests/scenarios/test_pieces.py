@@ -256,3 +256,31 @@ async def test_pieces_survive_a_restart(cdn):
     got = await cdn.get("/large", Range=f"bytes=5-{3 * SEGMENT - 1}")
     assert got.body == resource.body[5 : 3 * SEGMENT]
     assert resource.sent == 3 * SEGMENT
+
+
+WITHOUT_A_DISK = {"store": {"ram": "2MiB", "disk": 0, "segment": "64KiB"}, "fetch": {"whole_up_to": "128KiB"}}
+
+
+@pytest.mark.parametrize("weak", [False, True], ids=["a strong tag", "a weak tag"])
+async def test_without_a_disk_a_range_of_what_ram_does_not_take_is_passed_on(worlds, weak):
+    async with worlds(tiers=2, **WITHOUT_A_DISK) as cdn:
+        resource = large(cdn, length=3_000_000, weak=weak)
+        asked = [f"bytes={at}-{at + 99_999}" for at in range(1_000_000, 2_000_000, 100_000)]
+        for got, one in zip(
+            await asyncio.gather(*(cdn.get("/large", Range=one) for one in asked)), asked, strict=True
+        ):
+            first = int(one[6:].partition("-")[0])
+            assert (got.status, got.body) == (206, resource.body[first : first + 100_000])
+        assert None not in resource.asked
+        assert resource.sent <= 10 * 100_000 + 2 * SEGMENT, "a segment for each tier to learn of its size"
+
+
+async def test_without_a_disk_a_range_of_what_ram_takes_has_it_fetched_whole(worlds):
+    async with worlds(tiers=1, **WITHOUT_A_DISK) as cdn:
+        resource = large(cdn)
+        for number in range(3):
+            at = (7 - number) * SEGMENT
+            got = await cdn.get("/large", Range=f"bytes={at}-{at + 9}")
+            assert (got.status, got.body) == (206, resource.body[at : at + 10])
+            await settled(cdn)
+        assert resource.asked == [f"bytes={7 * SEGMENT}-{8 * SEGMENT - 1}", None]
