@@ -31,13 +31,12 @@ def extensions() -> list[Extension]:
         source = (SERVE / "hot_path.py").read_bytes()
         _write("_hot_path.py", source + f'\nSOURCE = "{hashlib.sha256(source).hexdigest()}"\n'.encode())
         _write("_hot_path.pxd", (SERVE / "_hot_path.pxd").read_bytes())
-        extension = Extension(
-            "httpcache.serve._hot_path",
-            [str(BUILD / "_hot_path.py")],
-            optional=True,
-            extra_compile_args=["-O2", "-g0"],
-        )
-        return list(cythonize([extension], quiet=True, compiler_directives=DIRECTIVES))
+        source_file, flags = str(BUILD / "_hot_path.py"), ["-O2", "-g0"]
+        wanted = Extension("httpcache.serve._hot_path", [source_file], extra_compile_args=flags)
+        made = list(cythonize([wanted], quiet=True, compiler_directives=DIRECTIVES))
+        for extension in made:
+            extension.optional = True  # told to cythonize(), it is forgotten
+        return made
     except Exception as error:
         print(f"hits are not compiled: {error}")
         return []

@@ -19,7 +19,7 @@ def machine(monkeypatch):
 
 
 def test_it_goes_with_the_machines_clock(machine):
-    steady = clock.Steady()
+    steady = clock.steady()
     for _ in range(3):
         machine["set"] += 7
         machine["elapsed"] += 7
@@ -27,14 +27,14 @@ def test_it_goes_with_the_machines_clock(machine):
 
 
 def test_a_clock_that_is_set_back_is_not_followed(machine):
-    steady = clock.Steady()
+    steady = clock.steady()
     machine["set"] += 10 - 3600
     machine["elapsed"] += 10
     assert steady() == 1_000_010
 
 
 def test_a_clock_that_is_set_forward_is_followed_and_so_is_its_return(machine):
-    steady = clock.Steady()
+    steady = clock.steady()
     machine["set"] += 3600
     assert steady() == 1_003_600
     machine["set"] -= 3600

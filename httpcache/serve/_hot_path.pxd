@@ -62,8 +62,7 @@ cdef class HitTally:
     cdef double _to_unix
     @cython.locals(now=cython.double, seconds=cython.double)
     cpdef add(self, KnownHead known, Ready ready, str client, double began)
-    @cython.locals(of_client=str, whole=cython.longlong, millionths=cython.longlong, took=cython.longlong,
-                   took_whole=cython.longlong)
+    @cython.locals(of_client=str, whole=cython.longlong, millionths=cython.longlong, took=cython.longlong)
     cdef str _line(self, KnownHead known, Ready ready, str client, double time, double seconds)
     cpdef flush(self)
 

@@ -12,8 +12,7 @@ from httpcache.rules.decisions import Standing
 from httpcache.rules.forwarding import is_loop
 from httpcache.serve.forms import Forms
 from httpcache.serve.hits import HeadMemo, HitLane, HitTally, KnownHead
-from httpcache.serve.hot_path import Name
-from httpcache.serve.lane_parts import Client
+from httpcache.serve.lane_parts import Client, Name
 from httpcache.serve.peers import Peers
 from httpcache.serve.plain_head import PlainHead, plain_request, read_plain_head
 from httpcache.serve.ready import make_ready, name_of, varying_names

@@ -19,7 +19,7 @@ from httpcache.serve.tier import Tier
 from httpcache.store.counts import Counts
 
 if TYPE_CHECKING:
-    from httpcache.serve.lane_parts import Client, Reader
+    from httpcache.serve.lane_parts import Client, Name, Reader
 
 COST = 800
 """What a remembered head costs beside its octets, in bytes: what was read of it, and its place."""
@@ -35,9 +35,6 @@ JOINED = 16 * 2**10
 
 CLIENTS = 4096
 """Clients whose part of a line is kept."""
-
-Name = tuple[str | int | tuple[str, ...] | None, ...]
-"""What of a request selects one of the answers that are ready for a cache key."""
 
 
 class Ready:
@@ -161,7 +158,7 @@ class HitTally:
         now = clock.monotonic()
         seconds = now - began
         if self._untold == 0:
-            self._to_unix = clock.now() - now
+            self._to_unix = clock.now() - clock.monotonic()  # with nothing between that could take long
             if self._timer is None:
                 self._timer = asyncio.get_running_loop().call_later(FLUSH_AFTER, self._time_is_over)
         self._untold += 1
@@ -185,11 +182,9 @@ class HitTally:
         whole = int(time)
         millionths = int((time - whole) * 1e6)
         took = int(seconds * 1e6 + 0.5)
-        took_whole = took // 1000000
-        took -= took_whole * 1000000
         return (
             f'{{"time":{whole}.{millionths:06d}{of_client}{known.told}{ready.told}'
-            f"{took_whole}.{took:06d}{ready.told_end}"
+            f"{took // 1000000}.{took % 1000000:06d}{ready.told_end}"
         )
 
     def _time_is_over(self) -> None:
@@ -289,10 +284,8 @@ class HitLane:
             return False
         if ready.sent > JOINED:
             transport.writelines((ready.head, ready.body))
-        elif ready.sent:
-            transport.write(ready.head + ready.body)
         else:
-            transport.write(ready.head)
+            transport.write(ready.head + ready.body if ready.sent else ready.head)
         if ready.wished:
             self._forms.wished(ready.stored, ready.wished)
         elif ready.counted is not None:

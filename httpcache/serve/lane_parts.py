@@ -10,6 +10,9 @@ from httpcache.store.ram import Shelf
 if TYPE_CHECKING:
     from httpcache.serve.hits import HeadMemo, KnownHead
 
+Name = tuple[str | int | tuple[str, ...] | None, ...]
+"""What of a request selects one of the answers that are ready for a cache key."""
+
 
 class Client(Protocol):
     """A connection. `is_paused` once its client reads too slowly."""

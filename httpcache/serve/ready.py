@@ -16,7 +16,7 @@ from httpcache.rules.freshness import lifetime_of
 from httpcache.rules.partial import is_partial
 from httpcache.rules.reuse import decide_reuse
 from httpcache.serve.hits import Ready
-from httpcache.serve.hot_path import Name
+from httpcache.serve.lane_parts import Name
 from httpcache.settings import SitePolicy
 
 SELECTING = (

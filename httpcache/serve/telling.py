@@ -35,14 +35,15 @@ class Telling:
         delivery: Delivery,
     ) -> None:
         """Count and log one request that came at `began` (monotonic)."""
-        seconds, served = clock.monotonic() - began, handling.served
+        ended, now = clock.monotonic(), clock.now()  # with nothing between that could take long
+        seconds, served = ended - began, handling.served
         metrics.REQUESTS.labels(served).inc()
         metrics.RESPONSE_BYTES.labels(served).inc(delivery.sent)
         metrics.LATENCY.labels(served).observe(seconds)
         if self._log.is_on:
             self._log.add(
                 access_log.Line(
-                    time=clock.now() - seconds,
+                    time=now - seconds,
                     node=self._node,
                     client=client,
                     method=head.method,

@@ -82,7 +82,7 @@ class Worker:
             reached=self._reached,
             coder=Coder(),
             collapser=Collapser(settings.fetch.longest_wait, abandoned=close_abandoned),
-            now=clock.Steady(),
+            now=clock.steady(),
         )
         self.transactions = Transactions(self.tier)
         self.http = HttpServer(
