@@ -72,7 +72,7 @@ class FetchSettings(Group):
     resumptions: int = Field(default=3, ge=0)
     """Times that one body with a strong ETag that ends too early is asked for again from there; 0 is never."""
     whole_up_to: Size = 8 * 2**20
-    """Largest body without a strong ETag that a range fetches whole, in bytes: nothing tells if its pieces fit."""
+    """Largest body fetched whole for a range without a strong ETag to tell that pieces fit, or for a 304, in bytes."""
 
 
 class ServeSettings(Group):

@@ -183,7 +183,7 @@ class ArrivingBody:
         self._drop_what_all_have_read()
 
     def abandon(self) -> None:
-        """Note that who asked for it has gone before reading any of it."""
+        """Note that who asked for it has gone before reading any of it, or needs none of it."""
         self._was_left = True
 
     def _in_ram(self, position: int, end: int) -> Octets | None:

@@ -243,6 +243,15 @@ class Asking:
         arriving = self._keeping.begin(came, stored, flight)
         return Outcome.SHARED, Stored(stored, arriving, reply.head.status, decision.unshared)
 
+    def is_answered_without(self, landed: Stored) -> None:
+        """Note that a client has its answer without an octet of what arrives: its condition was met, say (304).
+
+        A small body is stored all the same, for those who come next; of a large one nothing more is fetched for nobody.
+        """
+        arriving, most = landed.arriving, self._tier.settings.fetch.whole_up_to
+        if arriving is not None and (arriving.length is None or arriving.length > most):
+            arriving.abandon()
+
     async def drain(self) -> None:
         """Wait for the bodies that are still arriving."""
         await self._piecing.drain()

@@ -224,7 +224,10 @@ class Transactions:
                 return varies
         if isinstance(landed, Piece):
             return self._answering.pieced(question, landed, self._pieces, led=joined.led)
-        return self._answering.landed(question, landed, led=joined.led)
+        answer = self._answering.landed(question, landed, led=joined.led)
+        if answer.body == b"" and not joined.flight.waiting:
+            self._asking.is_answered_without(landed)
+        return answer
 
     def _failed(self, question: Question, landed: Failed) -> Answer | frozenset[str]:
         """No usable response: a stored one where stale is allowed (RFC 9111 §4.2.4), else the failure."""

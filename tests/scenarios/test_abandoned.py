@@ -30,15 +30,15 @@ async def until(condition) -> None:
 
 def received(world) -> int:
     """Octets of the one body that is arriving at the edge."""
-    collapser = world.edges[0].worker.tier.collapser
-    return sum(flight.landed.result()[1].arriving.received for flight in collapser._in_flight.values())
+    flights = world.edges[0].worker.tier.collapser._in_flight.values()
+    return sum(one.landed.result()[1].arriving.received for one in flights if one.landed.done())
 
 
 class Halting(Line):
     """A body that halts after a share of it until `gate` is set."""
 
-    def __init__(self, share: float, gate: asyncio.Event) -> None:
-        super().__init__(body=BODY, fields=[("Cache-Control", "max-age=60")])
+    def __init__(self, share: float, gate: asyncio.Event, *fields: tuple[str, str]) -> None:
+        super().__init__(body=BODY, fields=[("Cache-Control", "max-age=60"), *fields])
         self._first, self._gate = int(LENGTH * share), gate
 
     async def _body(self, writer: asyncio.StreamWriter) -> bool:
@@ -95,3 +95,38 @@ async def test_a_leader_that_left_before_the_head_came_ends_the_fetch_where_nobo
         await until(lambda: not world.edges[0].worker.tier.collapser.in_flight)
         body_gate.set()
         await until(lambda: not world.origin._connections)
+
+
+@pytest.mark.parametrize(
+    ("whole_up_to", "is_finished"), [("8MiB", True), ("1MiB", False)], ids=["small", "large"]
+)
+async def test_a_body_that_a_condition_makes_needless_is_stored_if_it_is_small(
+    worlds, whole_up_to, is_finished
+):
+    async with worlds(tiers=2, fetch={"whole_up_to": whole_up_to}) as world:
+        gate = asyncio.Event()
+        world.origin.does("/a", lambda _: Halting(0.25, gate, ("ETag", '"1"')))
+        assert (await world.get("/a", If_None_Match='"1"')).status == 304
+        if not is_finished:
+            await until(lambda: not world.edges[0].worker.tier.collapser.in_flight)
+        gate.set()
+        await until(lambda: not world.edges[0].worker.tier.collapser.in_flight)
+        assert (await world.get("/a")).body == BODY
+        assert len(world.origin.seen("/a")) == (1 if is_finished else 2)
+
+
+async def test_a_body_that_one_does_not_need_and_another_waits_for_is_fetched(worlds):
+    async with worlds(tiers=1, fetch={"whole_up_to": "1MiB"}) as world:
+        gate, head = asyncio.Event(), asyncio.Event()
+        world.origin.answers("/a", BODY, Cache_Control="max-age=60", ETag='"1"', gate=head, body_gate=gate)
+        asking = [asyncio.create_task(world.get("/a", If_None_Match='"1"')) for _ in range(2)]
+        await world.origin.has_seen("/a", 1)
+        asking.append(asyncio.create_task(world.get("/a")))
+        await until(lambda: world.edges[0].worker.tier.collapser.waiting == 2)
+        head.set()
+        await until(lambda: received(world) >= LENGTH // 2)
+        gate.set()
+        got = await asyncio.gather(*asking)
+        assert [one.status for one in got] == [304, 304, 200]
+        assert got[2].body == BODY
+        assert len(world.origin.seen("/a")) == 1
