@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
 from httpcache.fetch.failures import NextHopError
@@ -58,6 +58,8 @@ class ArrivingBody:
         self._segments = segments
         self._size = size
         self._held = max(held, size)
+        self.goes_on: Callable[[int, int], AsyncIterator[bytes]] | None = None
+        """Octets [first, end) from the next hop once more, where a segment is lost before all have read it."""
         self._ram: dict[int, RamSegment] = {}
         self._spilled: set[int] = set()
         self._dropped_below = 0
@@ -195,7 +197,10 @@ class ArrivingBody:
         index, offset = divmod(position, self._size)
         data = await self._segments.read(self.body_id, index)
         if data is None:
-            raise NextHopError.lost_segment()
+            if self.goes_on is None:
+                raise NextHopError.lost_segment()
+            rest = self.goes_on(position, min(end, (index + 1) * self._size))
+            return b"".join([octets async for octets in rest])
         return data[offset : offset + end - position]
 
     async def _make_room(self, current: int) -> None:

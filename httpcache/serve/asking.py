@@ -144,6 +144,14 @@ class Asking:
 
         return Rest(ask, came.fields, length, self._tier.settings.fetch)
 
+    def rest_of_passed(self, question: Question, reply: Reply) -> Rest | None:
+        """The same of a response that is not stored: for its one client, by the same request."""
+        part = parse_content_range(reply.head.fields.get("content-range"))
+        came = _as_stored(question, reply.head, self._tier.purges.mark)
+        if question.incoming.content is not None:
+            return None
+        return self.rest(question.incoming, came, part.length if part else reply.length)
+
     async def current(
         self, question: Question, send: Callable[[PurgeMark], Awaitable[Reply]]
     ) -> tuple[Reply, When]:

@@ -79,6 +79,7 @@ class Keeping:
             size=tier.settings.store.segment,
             held=tier.settings.fetch.held_in_ram,
         )
+        arriving.goes_on = came.rest.octets_of if came.rest is not None else None
         task = asyncio.get_running_loop().create_task(self._pump(came, stored, arriving, flight))
         self._pumps.add(task)
         task.add_done_callback(self._pumps.discard)

@@ -25,6 +25,7 @@ from httpcache.serve.asking import Asking, When
 from httpcache.serve.exchange import Answer, Incoming
 from httpcache.serve.landing import Passed
 from httpcache.serve.question import Question
+from httpcache.serve.resuming import Rest, close_octets, passed_span
 from httpcache.serve.tier import Tier
 from httpcache.settings import SitePolicy
 
@@ -32,16 +33,18 @@ from httpcache.settings import SitePolicy
 class PassedBody:
     """The body of a response that nobody else reads: from the next hop to one client, held by nobody."""
 
-    def __init__(self, reply: Reply) -> None:
+    def __init__(self, reply: Reply, rest: Rest | None) -> None:
+        """`rest` is how more of it is asked for where it ends too early."""
         self._reply = reply
-        self._chunks = reply.chunks()
+        span = passed_span(reply.head.status, reply.head.fields, reply.length)
+        self._chunks = reply.chunks() if rest is None or span is None else rest.octets(reply, span)
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self._chunks
 
     async def aclose(self) -> None:
         """Give the connection back, or drop it when octets are left."""
-        await self._chunks.aclose()  # type: ignore[attr-defined]
+        await close_octets(self._chunks)
         await self._reply.close()
 
 
@@ -135,4 +138,5 @@ class Passing:
             detail=landed.detail or decision.detail,
         )
         head = passed_head(reply.head, handling, self._answering.context())
-        return Answer(head, PassedBody(reply), reply.length, handling)
+        rest = self._asking.rest_of_passed(question, reply)
+        return Answer(head, PassedBody(reply, rest), reply.length, handling)

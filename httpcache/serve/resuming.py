@@ -10,7 +10,7 @@ from httpcache.fetch.failures import NextHopError
 from httpcache.fetch.next_hop import Reply
 from httpcache.messages import Fields, Line, Span
 from httpcache.observe import metrics
-from httpcache.rules.combining import completion, is_rest
+from httpcache.rules.combining import completion, is_rest, parse_content_range
 from httpcache.settings import FetchSettings
 
 
@@ -85,6 +85,19 @@ class Rest:
         finally:
             if reply is not None and reply is not given:
                 await reply.close()
+
+
+def passed_span(status: int, fields: Fields, length: int | None) -> Span | None:
+    """Which octets of a representation the content of `length` bytes is, of a response that is passed on.
+
+    None where nothing tells, as of several ranges, and where it is none of a representation.
+    """
+    if status == 200 and length is not None:
+        return 0, length
+    part = parse_content_range(fields.get("content-range"))
+    if status != 206 or part is None or length != part.span[1] - part.span[0]:
+        return None
+    return part.span
 
 
 async def close_octets(octets: AsyncIterator[object]) -> None:

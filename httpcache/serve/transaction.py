@@ -159,10 +159,11 @@ class Transactions:
             return True
         if not await body.is_there() or self._tier.is_overtaken(body.stored):
             return False
-        if isinstance(body, StoredContent) and body.is_as_received:
-            stored = body.stored
+        content = body.content if isinstance(body, TranscodedContent) else body
+        if isinstance(content, StoredContent) and content.is_as_received:
+            stored = content.stored
             rest = self._asking.rest(incoming, stored, stored.forms[0].length)
-            body.goes_on = rest.octets_of if rest is not None else None
+            content.goes_on = rest.octets_of if rest is not None else None
         return True
 
     async def _ask(self, question: Question, names: frozenset[str]) -> Answer | frozenset[str]:

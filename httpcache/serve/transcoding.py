@@ -27,7 +27,7 @@ class TranscodedContent:
     ) -> None:
         """`content` is the whole as received, `form` what the client is to get."""
         self.stored = stored
-        self._content = content
+        self.content = content
         self._largest = settings.decoded_largest
         self._new_steps: Callable[[], _Steps] = (
             (lambda: _decoding(received_coding(stored.fields)))
@@ -61,7 +61,7 @@ class TranscodedContent:
         feed, finish = await asyncio.to_thread(self._new_steps)
         sent = 0
         try:
-            async for data in self._content:
+            async for data in self.content:
                 pieces = feed(data if isinstance(data, bytes) else bytes(data))
                 while piece := await asyncio.to_thread(_next, pieces):
                     sent += len(piece)
@@ -76,7 +76,7 @@ class TranscodedContent:
     async def aclose(self) -> None:
         """Let go of the content."""
         await self._octets.aclose()  # type: ignore[attr-defined]
-        await self._content.aclose()
+        await self.content.aclose()
 
 
 _Steps = tuple[Callable[[bytes], Iterator[bytes]], Callable[[], bytes]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 
 import pytest
 
@@ -159,6 +160,50 @@ async def test_a_piece_that_is_held_and_lost_is_asked_for_like_one_that_was_neve
     flipped(segments(cdn.edges[0])[1])
     got = await cdn.get("/large", Range=f"bytes=0-{6 * SEGMENT - 1}")
     assert (got.status, got.body) == (206, resource.body[: 6 * SEGMENT])
+
+
+@pytest.mark.parametrize("fields", ["", "Range: bytes=5-299999\r\n"], ids=["the whole", "a range"])
+async def test_a_body_that_nobody_stores_goes_on_from_there_too(cdn, fields):
+    resource = large(cdn, cuts=[100_000], cache_control="no-store")
+    wanted = resource.body[5:300_000] if fields else resource.body
+    first, end = (5, 300_000) if fields else (0, LENGTH)
+    for node in cdn.nodes:
+        node.worker.tier.collapser.keep_apart("http://site.example/large", float("inf"))
+    assert await received(cdn, fields) == wanted
+    assert resource.asked[-1] == f"bytes={first + 100_000}-{end - 1}"
+
+
+async def test_a_body_that_nobody_stores_and_that_has_changed_ends_where_it_broke_off(cdn):
+    resource = large(cdn, cuts=[100_000], cache_control="no-store")
+    old = resource.body
+
+    def change(_):
+        if resource.asked:
+            resource.version = 2
+
+    resource.hook = change
+    got = await received(cdn)
+    assert len(got) <= 100_000 and old.startswith(got)
+    assert len(resource.asked) > 1
+
+
+async def test_a_lost_segment_of_what_is_coded_as_it_is_sent_is_asked_for(worlds):
+    async with worlds(tiers=1, **SHAPE) as cdn:
+        resource = large(cdn)
+
+        def text(request):
+            line = resource(request)
+            line.fields.append(("Content-Type", "text/plain"))
+            return line
+
+        cdn.origin.does("/large", text)
+        await cdn.get("/large")
+        await stored(cdn)
+        flipped(segments(cdn.edges[0])[7])
+        got = await cdn.get("/large", Accept_Encoding="identity;q=0, gzip")
+        assert got.fields["Content-Encoding"] == "gzip"
+        assert gzip.decompress(got.body) == resource.body
+        assert resource.asked == [None, f"bytes={7 * SEGMENT}-{8 * SEGMENT - 1}"]
 
 
 def arriving(node) -> list:

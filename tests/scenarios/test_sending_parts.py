@@ -88,6 +88,25 @@ async def test_what_is_lost_while_the_rest_arrives_ends_the_answer_of_who_wants_
         assert (await first).body == BODY
 
 
+async def test_what_is_lost_while_the_rest_arrives_is_asked_for_where_the_tag_tells_that_it_is_the_same(
+    worlds, sent, vanishing
+):
+    async with worlds(tiers=1, **ARRIVING) as world:
+        gate = asyncio.Event()
+        resource = Large(length=LENGTH, body_gate=gate)
+        world.origin.does("/large", resource)
+        first = asyncio.create_task(world.get("/large"))
+        await world.origin.has_seen("/large", 1)
+        await until(lambda: received(world) >= LENGTH // 2)
+        await until(lambda: reading(world) >= LENGTH // 2)
+        vanishing.add(1)
+        late = asyncio.create_task(world.get("/large"))
+        await until(lambda: len(resource.asked) == 2)
+        gate.set()
+        assert (await first).body == (await late).body == resource.body
+        assert resource.asked == [None, f"bytes={256 * 2**10}-{512 * 2**10 - 1}"]
+
+
 async def test_what_is_held_in_part_is_sent_from_its_files(worlds, sent):
     async with worlds(tiers=1, **HELD_IN_PART) as world:
         resource = Large()
