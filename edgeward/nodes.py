@@ -37,15 +37,18 @@ Exit codes: 0 done, 1 it was refused or nobody answers, 2 wrong usage."""
 @click.option(
     "--key", type=click.Path(path_type=Path), required=True, metavar="FILE", help="Operator's private key."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the nodes as JSON.")
+@click.option(
+    "--audience", default="edgeward", show_default=True, help="What purge.audience is at the nodes."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print what is answered as JSON.")
 @click.pass_context
-def nodes(context: click.Context, to: Server, key: Path, as_json: bool) -> None:
+def nodes(context: click.Context, to: Server, key: Path, audience: str, as_json: bool) -> None:
     """List the nodes that purge orders reach, or retire one."""
     private = operator_key(key)
-    context.obj = (to, private)
+    context.obj = (to, private, audience, as_json)
     if context.invoked_subcommand is not None:
         return
-    told = _answer(ask_nodes(to.url, private), to)
+    told = _answer(ask_nodes(to.url, private, audience=audience), to)
     if as_json:
         click.echo(json.dumps(told, indent=2))
     else:
@@ -57,9 +60,9 @@ def nodes(context: click.Context, to: Server, key: Path, as_json: bool) -> None:
 @click.pass_context
 def retire(context: click.Context, name: str) -> None:
     """Forget the node NAME, which has left for good."""
-    to, private = context.obj
-    _answer(retire_node(to.url, private, name), to)
-    click.echo(f"{name} is retired")
+    to, private, audience, as_json = context.obj
+    _answer(retire_node(to.url, private, name, audience=audience), to)
+    click.echo(json.dumps({"retired": name}) if as_json else f"{name} is retired")
 
 
 def _answer(asked: Coroutine[Any, Any, T], to: Server) -> T:

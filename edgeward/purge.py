@@ -49,11 +49,14 @@ Exit codes: 0 every edge has confirmed (--dry-run: has counted), 1 one has not i
 @click.option(
     "--wait", type=click.FloatRange(0, 600), default=10.0, show_default=True, help="Seconds for the receipt."
 )
+@click.option(
+    "--audience", default="edgeward", show_default=True, help="What purge.audience is at the nodes."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the receipt as JSON.")
-def purge(to: Server, key: Path, wait: float, as_json: bool, **asked: Any) -> None:
+def purge(to: Server, key: Path, wait: float, audience: str, as_json: bool, **asked: Any) -> None:
     """Purge by URL, prefix, tag, host or everything, on every edge; print the receipt."""
     order = purge_order(**asked)
-    receipt = asyncio.run(send(to.url, key, order, wait))
+    receipt = asyncio.run(send(to.url, key, order, wait, audience))
     is_dry = bool(asked["dry"])
     if as_json:
         click.echo(json.dumps(receipt, indent=2))
@@ -85,11 +88,13 @@ def operator_key(path: Path) -> PrivateKey:
         raise Refused(f"--key: {path}: {reason(error)}") from error
 
 
-async def send(url: str, key: Path, order: dict[str, Any], wait: float) -> dict[str, Any]:
+async def send(
+    url: str, key: Path, order: dict[str, Any], wait: float, audience: str = "edgeward"
+) -> dict[str, Any]:
     """Sign and send an order; its receipt. Raises Refused for the key, WorkFailed for the rest."""
     private = operator_key(key)
     try:
-        return await send_order(url, private, order, wait=wait)
+        return await send_order(url, private, order, wait=wait, audience=audience)
     except OrderRefused as error:
         raise WorkFailed(f"the order was refused: {reason(error)}") from error
     except OSError as error:

@@ -25,14 +25,14 @@ from httpcache.purge.keeper import LogKeeper
 from httpcache.purge.log import Logged, Wish
 from httpcache.purge.matches import read_answer
 from httpcache.purge.nodes_api import NodesApi
-from httpcache.purge.noting import noted
+from httpcache.purge.noting import SHOWN, noted
 from httpcache.purge.orders import told
 from httpcache.purge.problems import Problem
 from httpcache.purge.receipts import MOST_WORKERS
 from httpcache.purge.relay import Relay
-from httpcache.purge.signer import operator_of
+from httpcache.purge.signer import operator_of, refusal_of
 from httpcache.purge.tokens import NodeClaims
-from httpcache.purge.watch import SHOWN, Watch
+from httpcache.purge.watch import Watch
 from httpcache.settings import Settings
 
 log = logging.getLogger("edgeward.purge")
@@ -156,7 +156,7 @@ class PurgeApi:
 
     async def receipt(self, request: web.Request) -> web.Response:
         """GET /v1/purges/{id}: the receipt, after at most `wait` seconds."""
-        refused = await self._refusal(request)
+        refused = await refusal_of(request, self._keeper.gate)
         if refused is not None:
             return refuse(refused)
         wait = read_wait(request)
@@ -173,7 +173,7 @@ class PurgeApi:
 
     async def history(self, request: web.Request) -> web.Response:
         """GET /v1/purges?after=N: orders with greater numbers, the oldest first."""
-        refused = await self._refusal(request)
+        refused = await refusal_of(request, self._keeper.gate)
         if refused is not None:
             return refuse(refused)
         after = read_number(request.query.get("after", "0"))
@@ -183,10 +183,6 @@ class PurgeApi:
         found = await self._keeper.door.run(purge_log.after, after, HISTORY)
         history = {"epoch": purge_log.epoch, "start": purge_log.start, "newest": purge_log.newest}
         return web.json_response({**history, "orders": [self._keeper.entry(logged) for logged in found]})
-
-    async def _refusal(self, request: web.Request) -> Problem | None:
-        token = bearer(request)
-        return token if isinstance(token, Problem) else await self._keeper.gate.anyone(token, request.remote)
 
     async def follow(self, request: web.Request) -> web.StreamResponse:
         """GET /v1/feed?after=EPOCH.N: signed lines for one worker, for as long as it listens."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 from logging.handlers import QueueHandler, QueueListener, RotatingFileHandler
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
-
-import msgspec
 
 log = logging.getLogger("edgeward.purge")
 
@@ -55,5 +54,5 @@ class AuditLog:
 
     def write(self, entry: dict[str, Any]) -> None:
         """Note one line."""
-        text = msgspec.json.encode(entry).decode()
+        text = json.dumps(entry)  # whatever a token claims: what is no Unicode is escaped
         self._handler.emit(logging.makeLogRecord({"msg": text, "levelno": logging.INFO}))

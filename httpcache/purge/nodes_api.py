@@ -7,10 +7,10 @@ import logging
 import msgspec
 from aiohttp import web
 
-from httpcache.purge.answering import bearer, read_body, refuse
+from httpcache.purge.answering import read_body, refuse
 from httpcache.purge.keeper import LogKeeper
 from httpcache.purge.problems import Problem
-from httpcache.purge.signer import operator_of
+from httpcache.purge.signer import operator_of, refusal_of
 
 log = logging.getLogger("edgeward.purge")
 
@@ -34,10 +34,7 @@ class NodesApi:
 
     async def nodes(self, request: web.Request) -> web.Response:
         """GET /v1/nodes: every node that follows, or has followed, the log."""
-        token = bearer(request)
-        refused = (
-            token if isinstance(token, Problem) else await self._keeper.gate.anyone(token, request.remote)
-        )
+        refused = await refusal_of(request, self._keeper.gate)
         if refused is not None:
             return refuse(refused)
         purge_log, now = self._keeper.door.log, self._keeper.now()

@@ -5,19 +5,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import aiohttp
+import msgspec
 from aiohttp import web
 from yarl import URL
 
 from httpcache import clock
 from httpcache.purge.answering import add_purge_method, bearer, read_body, refuse
+from httpcache.purge.attempts import source_of
 from httpcache.purge.batches import is_dry, parse_orders
 from httpcache.purge.gate import Gate
 from httpcache.purge.keys import node_key
 from httpcache.purge.log_address import log_url
-from httpcache.purge.noting import noted
-from httpcache.purge.orders import LONGEST_WAIT
+from httpcache.purge.noting import SHOWN, noted
+from httpcache.purge.orders import LONGEST_WAIT, told
 from httpcache.purge.problems import Problem
 from httpcache.purge.tokens import node_token
 from httpcache.settings import Settings
@@ -25,6 +28,9 @@ from httpcache.settings import Settings
 NODE_FIELD = "Edgeward-Node"
 """The field with the token of the node that hands an order on. The operator's own token goes with it: a node
 cannot order anything by itself."""
+
+PASSED_BACK = ("WWW-Authenticate", "Retry-After")
+"""Fields of the keeper's answers that are the client's."""
 
 CONNECT = 5.0
 """Longest wait for the keeper to accept a connection, in seconds."""
@@ -75,8 +81,13 @@ class Relay:
         return refuse(token) if isinstance(token, Problem) else await self._hand_on(request, body)
 
     async def _hand_on(self, request: web.Request, body: bytes) -> web.Response:
-        mine = await asyncio.to_thread(node_token, self._key, body, clock.now())
-        return await self._pass(request, body, {NODE_FIELD: mine, "Content-Type": "application/json"})
+        answer = await self._pass(request, body)
+        if answer.status < 300:
+            limits = self._settings.purge
+            parsed = parse_orders(body, limits.targets, limits.orders, dry=is_dry(body))
+            if not isinstance(parsed, Problem):
+                noted.get().orders = [told(order) for order in parsed[0][:SHOWN]]
+        return answer
 
     async def _fault(self, token: str, body: bytes) -> Problem | None:
         """What is wrong with an order, as far as this node can tell: it may not have the operators' keys."""
@@ -94,11 +105,16 @@ class Relay:
 
     async def _ask(self, request: web.Request) -> web.Response:
         token = bearer(request)
-        return refuse(token) if isinstance(token, Problem) else await self._pass(request, None, {})
+        return refuse(token) if isinstance(token, Problem) else await self._pass(request, None)
 
-    async def _pass(self, request: web.Request, body: bytes | None, fields: dict[str, str]) -> web.Response:
+    async def _pass(self, request: web.Request, body: bytes | None) -> web.Response:
+        """What the keeper answers; it is told for which client this node asks, and that it is this node."""
         assert self._session is not None
-        headers = {"Authorization": request.headers["Authorization"], **fields}
+        client = source_of(request.remote)
+        mine = await asyncio.to_thread(node_token, self._key, body or b"", clock.now(), client=client)
+        headers = {"Authorization": request.headers["Authorization"], NODE_FIELD: mine}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
         method, path = request.method, request.rel_url.raw_path_qs
         if method == "PURGE":
             method, path = "POST", "/v1/purges"
@@ -107,12 +123,27 @@ class Relay:
             async with self._session.request(
                 method, url, data=body, headers=headers, allow_redirects=False
             ) as answer:
-                return web.Response(
-                    status=answer.status, body=await answer.read(), content_type="application/json"
-                )
+                return _passed_back(answer, await answer.read())
         except TimeoutError:
             return refuse(Problem(504, "log-silent", "The node that keeps the purge log does not answer."))
         except aiohttp.ClientError:
             return refuse(
                 Problem(502, "log-unreachable", "The node that keeps the purge log cannot be reached.")
             )
+
+
+def _passed_back(answer: aiohttp.ClientResponse, body: bytes) -> web.Response:
+    """The keeper's answer, for whoever asked here; what came of the order is noted."""
+    try:
+        document = msgspec.json.decode(body, type=dict[str, Any])
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        document = {}
+    about = noted.get()
+    about.is_dry = document.get("dry") is True
+    if answer.status >= 400:
+        error, reason = str(document.get("error", "refused")), str(document.get("reason", ""))
+        about.problem = Problem(answer.status, error, reason)
+    elif isinstance(document.get("id"), str):
+        about.id = document["id"]
+    fields = {name: answer.headers[name] for name in PASSED_BACK if name in answer.headers}
+    return web.Response(status=answer.status, body=body, content_type="application/json", headers=fields)

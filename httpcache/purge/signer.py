@@ -1,4 +1,4 @@
-"""Who signed a request that changes something, directly or handed on by a node."""
+"""Who signed a request, directly or handed on by a node."""
 
 from __future__ import annotations
 
@@ -20,12 +20,27 @@ async def operator_of(
     token = bearer(request)
     if isinstance(token, Problem):
         return token
-    relayed = request.headers.get(NODE_FIELD)
-    if relayed is not None:
-        node = await gate.node(relayed, body, request.remote)
-        if isinstance(node, Problem):
-            return node
+    problem = await _handed_on(request, body, gate)
+    if problem is not None:
+        return problem
     signer = await gate.operator(token, body)
     if not isinstance(signer, Problem):
         noted.get().who = signer[1].name
     return signer
+
+
+async def refusal_of(request: web.Request, gate: Gate) -> Problem | None:
+    """None when an operator or a node asks for what changes nothing."""
+    token = bearer(request)
+    if isinstance(token, Problem):
+        return token
+    return await _handed_on(request, b"", gate) or await gate.anyone(token, request.remote)
+
+
+async def _handed_on(request: web.Request, body: bytes, gate: Gate) -> Problem | None:
+    """None when no node hands the request on, or one that is known and whose client is listened to."""
+    relayed = request.headers.get(NODE_FIELD)
+    if relayed is None:
+        return None
+    node = await gate.node(relayed, body, request.remote)
+    return node if isinstance(node, Problem) else noted.get().handed_on(node.sub, node.client)

@@ -40,7 +40,10 @@ class OrderClaims(Rights, frozen=True, kw_only=True):
 
 
 class NodeClaims(msgspec.Struct, frozen=True):
-    """What a node's token says: its name, and at the feed the worker's index, how many there are, and a nonce."""
+    """What a node's token says: its name, and at the feed the worker's index, how many there are, and a nonce.
+
+    `client` is the address for which it hands something on.
+    """
 
     aud: str | tuple[str, ...]
     sub: str
@@ -50,6 +53,7 @@ class NodeClaims(msgspec.Struct, frozen=True):
     worker: int = 0
     workers: int = 1
     nonce: str = ""
+    client: str = ""
     nbf: float = 0.0
 
 
@@ -68,7 +72,14 @@ def order_token(key: PrivateKey, body: bytes, audience: str, now: float, rights:
 
 
 def node_token(
-    key: PrivateKey, body: bytes, now: float, *, worker: int = 0, workers: int = 1, nonce: str = ""
+    key: PrivateKey,
+    body: bytes,
+    now: float,
+    *,
+    worker: int = 0,
+    workers: int = 1,
+    nonce: str = "",
+    client: str = "",
 ) -> str:
     """A token that signs a body as a node and shows its key, so that it can be enrolled; `now` is Unix seconds."""
     claims = {
@@ -77,6 +88,7 @@ def node_token(
         "worker": worker,
         "workers": workers,
         "nonce": nonce,
+        **({"client": client} if client else {}),
     }
     return signed(key, claims, body, now, show_key=True)
 

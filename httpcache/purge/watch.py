@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +13,13 @@ from aiohttp import web
 
 from httpcache import clock
 from httpcache.purge.answering import bearer, refuse
-from httpcache.purge.attempts import Attempts
+from httpcache.purge.attempts import Attempts, source_of
 from httpcache.purge.audit import AuditLog
 from httpcache.purge.noting import Noted, noted
 from httpcache.purge.problems import Problem
 from httpcache.purge_settings import PurgeSettings
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-SHOWN = 10
-"""Targets of an order that the audit log names; of more it tells how many."""
 
 FOLLOWING = ("/v1/feed", "/v1/feed/acks", "/v1/feed/matches")
 """What nodes ask, each by itself and without end: of these only failures are noted."""
@@ -51,28 +48,41 @@ class Watch:
         await asyncio.to_thread(self._audit.close)
 
     async def _watch(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        about = Noted()
+        about = Noted(pause_of=self._pause_of)
         noted.set(about)
         if request.method != "PURGE" and not request.path.startswith("/v1/"):
             return await handler(request)
         # A node that goes on failing on the same machine must not keep its operators out.
-        who = (request.remote, request.path in FOLLOWING)
-        pause = self._attempts.pause(who, clock.monotonic())
-        if pause > 0:
-            problem = Problem(429, "too-many-failures", "Too many attempts from this address have failed.")
-            answer: web.StreamResponse = refuse(problem)
-            answer.headers["Retry-After"] = str(math.ceil(pause))
-        else:
-            answer = await handler(request)
-        if answer.status in (401, 403):
+        who: Hashable = (source_of(request.remote), request.path in FOLLOWING)
+        problem = self._pause_of(who)
+        answer = refuse(problem) if problem is not None else await handler(request)
+        if about.through is not None:
+            who = (about.through, about.client)  # a client of a node does not keep its other clients out
+        if answer.status == 429:
+            answer.headers["Retry-After"] = str(math.ceil(self._attempts.pause(who, clock.monotonic())) or 1)
+            if self._attempts.turned_away(who) > 1:
+                return answer  # told by number with the next attempt: a flood must not fill the audit log
+        elif answer.status in (401, 403):
             self._attempts.fail(who, clock.monotonic())
         if answer.status in (401, 403, 429) or (request.method != "GET" and request.path not in FOLLOWING):
-            self._audit.write(_entry(request, answer, about))
+            turned_away = self._attempts.told(who) - 1 if answer.status != 429 else 0
+            self._audit.write(_entry(request, answer, about, turned_away))
         return answer
 
+    def _pause_of(self, who: Hashable) -> Problem | None:
+        """Why an attempt is not looked at: too many have failed."""
+        if self._attempts.pause(who, clock.monotonic()) <= 0:
+            return None
+        return Problem(429, "too-many-failures", "Too many attempts from this address have failed.")
 
-def _entry(request: web.Request, answer: web.StreamResponse, about: Noted) -> dict[str, Any]:
-    """One line of the audit log. Times are Unix seconds."""
+
+def _entry(
+    request: web.Request, answer: web.StreamResponse, about: Noted, turned_away: int
+) -> dict[str, Any]:
+    """One line of the audit log. Times are Unix seconds.
+
+    `turned_away` is how many attempts were not looked at since the first of them was told.
+    """
     entry: dict[str, Any] = {
         "time": round(clock.now(), 3),
         "from": request.remote,
@@ -81,6 +91,8 @@ def _entry(request: web.Request, answer: web.StreamResponse, about: Noted) -> di
         "status": answer.status,
         "result": about.problem.error if about.problem else "accepted",
     }
+    if about.through is not None:
+        entry["through"], entry["client"] = about.through, about.client
     if about.who is None:
         entry["claims_to_be"] = _claimed(request)
     if about.orders:
@@ -89,6 +101,8 @@ def _entry(request: web.Request, answer: web.StreamResponse, about: Noted) -> di
         entry["dry"] = True
     if about.id is not None:
         entry["id"] = about.id
+    if turned_away > 0:
+        entry["turned_away_before"] = turned_away
     return entry
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import http_sf
 
 from httpcache.messages import Fields, Line, RequestHead, ResponseHead
@@ -159,10 +161,13 @@ def unshared_lines(fields: Fields, directives: ResponseDirectives) -> tuple[Line
     return tuple(line for line in without_hop_by_hop(fields) if line[0].lower() in names)
 
 
+_BETWEEN_KEYS = re.compile(r"[ \t,]+")
+
+
 def purge_tags(fields: Fields) -> tuple[str, ...]:
-    """The origin's purge tags: Surrogate-Key by white space, Cache-Tag by commas; each once, in order."""
-    tags = (fields.get("surrogate-key") or "").replace(",", " ").split()
-    tags += [tag.strip() for tag in split_list(fields.get("cache-tag") or "")]
+    """The origin's purge tags: Surrogate-Key by spaces and tabs, Cache-Tag by commas; each once, in order."""
+    tags = [tag for tag in _BETWEEN_KEYS.split(fields.get("surrogate-key") or "") if tag]
+    tags += [tag.strip(" \t") for tag in split_list(fields.get("cache-tag") or "")]
     return tuple(dict.fromkeys(tags))
 
 

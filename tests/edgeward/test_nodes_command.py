@@ -38,6 +38,19 @@ async def test_nodes_are_listed_as_json(admin):
     assert [node["node"] for node in json.loads(got.stdout)["nodes"]] == ["edge-1", "keeper"]
 
 
+async def test_retiring_a_node_is_told_as_json_where_a_script_reads_it(admin):
+    assert json.loads((await run(admin, "--json", "retire", "edge-1")).stdout) == {"retired": "edge-1"}
+
+
+async def test_nodes_of_another_audience_are_asked_with_it(tmp_path):
+    admin = await Admin(tmp_path / "keeper", purge={"audience": "cdn.example"}).start()
+    try:
+        assert (await run(admin)).exit_code == 1
+        assert (await run(admin, "--audience", "cdn.example")).exit_code == 0
+    finally:
+        await admin.stop()
+
+
 async def test_a_node_is_retired_once(admin):
     assert (await run(admin, "retire", "edge-1")).stdout == "edge-1 is retired\n"
     again = await run(admin, "retire", "edge-1")

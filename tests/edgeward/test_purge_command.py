@@ -78,8 +78,8 @@ def keeper(monkeypatch):
     """Stands where the keeper of the log is: takes the orders, gives the receipt it is told to."""
     sent = {"receipt": {"id": "1.7", "confirmed": True}}
 
-    async def send_order(url, private, order, *, wait):
-        sent.update(url=url, order=order, wait=wait)
+    async def send_order(url, private, order, *, wait, audience):
+        sent.update(url=url, order=order, wait=wait, audience=audience)
         if isinstance(sent["receipt"], Exception):
             raise sent["receipt"]
         return sent["receipt"]
@@ -90,8 +90,9 @@ def keeper(monkeypatch):
 
 @pytest.mark.parametrize(("arguments", "order"), ORDERS, ids=[" ".join(row[0]) for row in ORDERS])
 def test_the_flags_make_the_order(key, keeper, arguments, order):
-    got = purge(key, *arguments, "--wait", "3", "--json")
+    got = purge(key, *arguments, "--wait", "3", "--audience", "cdn", "--json")
     assert got.exit_code == 0, got.stderr
+    assert keeper["audience"] == "cdn"
     assert keeper["order"] == {"soft": False} | order
     assert (keeper["url"], keeper["wait"]) == ("http://127.0.0.1:9081", 3.0)
     assert json.loads(got.stdout) == keeper["receipt"]

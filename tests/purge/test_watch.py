@@ -5,11 +5,17 @@ from __future__ import annotations
 import json
 import stat
 
+import aiohttp
+import jwt
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from httpcache.purge.attempts import Attempts
+from httpcache import clock
+from httpcache.purge.attempts import Attempts, source_of
 from httpcache.purge.audit import AuditLog
+from httpcache.purge.keys import load_private_key, node_key
+from httpcache.purge.tokens import node_token
 from tests.purge.asking import ask, signed
 from tests.purge.nodes import Admin, until
 
@@ -53,7 +59,7 @@ async def test_an_address_that_fails_too_often_is_refused_even_with_a_good_token
         assert (await ask("GET", f"{admin.url}/v1/openapi.json"))[0] == 429
     finally:
         await admin.stop()
-    assert [line["status"] for line in lines(admin.folder)] == [401, 401, 401, 429, 401, 429]
+    assert [line["status"] for line in lines(admin.folder)] == [401, 401, 401, 429, 401]
 
 
 async def test_without_a_limit_every_attempt_is_looked_at(tmp_path):
@@ -95,3 +101,85 @@ def test_after_the_pause_an_attempt_is_looked_at(gaps, most, window):
     assert pause >= 0
     assert attempts.pause("a", now + pause + 0.001) == 0
     assert attempts.pause("another", now) == 0
+
+
+async def test_a_client_that_fails_at_an_edge_does_not_keep_others_at_that_edge_out(tmp_path, edge, key):
+    """The keeper counts failures of each client that a node names, not of the node."""
+    keeper = await Admin(tmp_path / "k", purge={"failures": 2, "failures_window": 600}).start()
+    operator = load_private_key(keeper.folder / "keys" / "operator.key")
+    node = node_key(tmp_path / "e", "edge-9")
+    try:
+
+        async def handed_on(client, token):
+            mine = node_token(node, ORDER, clock.now(), client=client)
+            asked = await ask("POST", f"{keeper.url}/v1/purges", token, ORDER, **{"Edgeward-Node": mine})
+            return asked[0]
+
+        assert [await handed_on("192.0.2.1", "rubbish") for _ in range(3)] == [401, 401, 429]
+        assert await handed_on("192.0.2.1", signed(operator, ORDER)) == 429
+        assert await handed_on("192.0.2.2", signed(operator, ORDER)) in (200, 202)
+    finally:
+        await keeper.stop()
+    *_, refused, accepted = lines(keeper.folder)
+    assert (refused["status"], refused["through"], refused["client"]) == (429, "edge-9", "192.0.2.1")
+    assert (accepted["who"], accepted["client"]) == ("operator", "192.0.2.2")
+
+
+async def test_a_flood_that_is_turned_away_is_one_line_and_then_a_number(tmp_path):
+    admin = await Admin(tmp_path / "n", purge={"failures": 2, "failures_window": 0.5}).start()
+    try:
+        statuses = [(await ask("POST", f"{admin.url}/v1/purges", None, ORDER))[0] for _ in range(2)]
+        turned_away = 0
+        while (status := (await ask("POST", f"{admin.url}/v1/purges", None, ORDER))[0]) == 429:
+            turned_away += 1
+        statuses.append(status)
+    finally:
+        await admin.stop()
+    told = lines(admin.folder)
+    assert statuses == [401, 401, 401] and turned_away > 1
+    assert [line["status"] for line in told] == [401, 401, 429, 401]
+    assert told[-1]["turned_away_before"] == turned_away - 1
+
+
+async def test_what_the_keeper_made_of_an_order_is_noted_at_the_edge_that_handed_it_on(
+    admin, edge, relay, key
+):
+    await ask("POST", f"{relay.url}/v1/purges", signed(key, b"{}"), ORDER)
+    receipt = await admin.order("tag", "a", to=relay.url)
+    await until(lambda: len(lines(relay.folder)) == 2)
+    refused, accepted = lines(relay.folder)
+    assert (refused["status"], refused["result"]) == (401, "body-changed")
+    assert (accepted["result"], accepted["id"]) == ("accepted", receipt["id"])
+    assert accepted["orders"] == [{"kind": "tag", "soft": False, "targets": ["a"]}]
+    await until(lambda: len(lines(admin.folder)) == 2)
+    assert {line["through"] for line in lines(admin.folder)} == {"edge-1"}
+
+
+async def test_the_edge_passes_on_how_to_prove_oneself(admin, edge, relay, key):
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"{relay.url}/v1/nodes", headers={"Authorization": "Bearer rubbish"}) as answer,
+    ):
+        assert (answer.status, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
+
+
+async def test_an_issuer_that_is_no_text_is_noted_all_the_same(admin):
+    token = jwt.encode({"iss": "\ud800"}, "k" * 32)
+    assert (await ask("POST", f"{admin.url}/v1/purges", token, ORDER))[0] == 401
+    await until(lambda: lines(admin.folder))
+    assert lines(admin.folder)[0]["claims_to_be"] == "\ud800"
+
+
+@pytest.mark.parametrize(
+    ("address", "source"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("2001:db8:1:2:3::4", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:ffff::1", "2001:db8:1:2::/64"),
+        (None, ""),
+        ("no address", "no address"),
+    ],
+)
+def test_attempts_are_counted_by_address_and_those_of_ipv6_by_subscriber(address, source):
+    assert source_of(address) == source

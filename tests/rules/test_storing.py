@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from httpcache.messages import Fields, ResponseHead
 from httpcache.rules.decisions import DoNotStore, NotStoredReason, Store
 from httpcache.rules.forwarding import HOP_BY_HOP
-from httpcache.rules.storing import decide_storing
+from httpcache.rules.storing import decide_storing, purge_tags
 from httpcache.settings import SitePolicy
 from tests.rules.things import DATE, POLICY, RECEIVED, get, response
 
@@ -273,3 +273,8 @@ def test_anything_is_decided_and_private_is_never_stored(pairs, status, method):
 def test_private_forbids_wherever_it_stands(directives):
     head = response(Cache_Control=", ".join(directives))
     assert decide_storing(get(), head, RECEIVED, POLICY) == DoNotStore(NotStoredReason.PRIVATE)
+
+
+def test_a_tag_may_have_any_character_but_what_is_between_tags():
+    fields = response(Surrogate_Key="a\u00a0b\tc,d  e", Cache_Tag="f\u00a0, g h").fields
+    assert purge_tags(fields) == ("a\u00a0b", "c", "d", "e", "f\u00a0", "g h")
