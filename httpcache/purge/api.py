@@ -18,7 +18,7 @@ from httpcache.purge import openapi
 from httpcache.purge.acks import read_acks
 from httpcache.purge.answering import add_purge_method, bearer, read_body, read_number, read_wait, refuse
 from httpcache.purge.batches import is_dry, parse_orders
-from httpcache.purge.bus import TooLarge
+from httpcache.purge.bus import TooLarge, Unbelieved, Uncertain
 from httpcache.purge.bus_orders import MOST_ORDERS
 from httpcache.purge.counting import document
 from httpcache.purge.keeper import LogKeeper
@@ -93,13 +93,8 @@ class PurgeApi:
             if is_dry(body):
                 return await self._counted(wanted, wait)
             logged = await self._keeper.append(wanted)
-        except TooLarge:
-            return refuse(Problem(413, "order-too-large", "The order is too large for the bus."))
         except (sqlite3.Error, OSError) as error:
-            log.error("an order could not be written to the purge log: %s", error)
-            return refuse(
-                Problem(503, "log-unwritable", "The order could not be made durable; it is not applied.")
-            )
+            return refuse(_unwritten(error))
         if not logged:
             return refuse(REPLAYED)
         noted.get().id = f"{self._keeper.door.log.epoch}.{logged[-1].n}"
@@ -261,3 +256,19 @@ class PurgeApi:
                 401, "claim-malformed", f"`worker` is below `workers`, which is at most {MOST_WORKERS}."
             )
         return claims
+
+
+def _unwritten(error: Exception) -> Problem:
+    """Why an order is not in the log, and what is known of it all the same."""
+    if isinstance(error, TooLarge):
+        return Problem(413, "order-too-large", "The order is too large for the bus.")
+    log.error("an order could not be written to the purge log: %s", error)
+    if isinstance(error, Unbelieved):
+        reason = (
+            "The bus has the order, but by its clock and keys it does not hold: it is not applied as it is."
+        )
+        return Problem(503, "order-unbelieved", f"{reason} Compare the clocks of nodes and bus.")
+    if isinstance(error, Uncertain):
+        reason = "The bus has not confirmed the order: it may be applied or not."
+        return Problem(503, "order-uncertain", f"{reason} Order again.")
+    return Problem(503, "log-unwritable", "The order could not be made durable; it is not applied.")

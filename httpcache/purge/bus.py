@@ -16,11 +16,16 @@ try:
 except ImportError:
     nats = None  # type: ignore[assignment]
 
-from httpcache.purge.tokens import CLOCK_SKEW, LONGEST_LIFE
+from httpcache.purge.tokens import LONGEST_LIFE
 from httpcache.purge_settings import PurgeSettings
 
 log = logging.getLogger("edgeward.purge")
 
+SLACK = 300.0
+"""Seconds by which the server's clock may differ from that of the node which took an order, or the order be late.
+
+That node has looked at the token's times already; what it took must hold everywhere.
+"""
 ANSWER = 5.0
 """Longest wait for an answer of the server, in seconds."""
 TOKEN_FIELD = "Edgeward-Token"
@@ -36,6 +41,14 @@ LARGEST_RUN = 256
 
 class BusError(OSError):
     """The bus cannot be reached, or refuses; the message says why."""
+
+
+class Uncertain(BusError):
+    """A message was sent, and nobody can tell whether the server has it."""
+
+
+class Unbelieved(BusError):
+    """The server has an order which the nodes do not believe."""
 
 
 class TooLarge(BusError):
@@ -126,7 +139,7 @@ class Bus:
             max_age=self._settings.log_age,
             max_msgs=self._settings.log_count,
             # A token is good once: for as long as it may live, the server remembers that it has come.
-            duplicate_window=min(LONGEST_LIFE + 2 * CLOCK_SKEW, self._settings.log_age),
+            duplicate_window=min(LONGEST_LIFE + 2 * SLACK, self._settings.log_age),
             num_replicas=self._settings.bus_replicas,
             allow_direct=False,
         )
@@ -174,13 +187,19 @@ class Bus:
         return End(_epoch(info.created), max(1, info.state.first_seq), info.state.last_seq)
 
     async def publish(self, body: bytes, token: str, once: str) -> int | None:
-        """Append a message; its number once the server has it, None when one of the name `once` has come before."""
+        """Append a message; its number once the server has it, None when one of the name `once` has come before.
+
+        Raises TooLarge, or Uncertain when no answer comes.
+        """
         if len(body) + len(token) + len(once) + FIELDS > self._client.max_payload:
             raise TooLarge(f"NATS: a message has at most {self._client.max_payload} bytes")
         fields = {"Nats-Msg-Id": once, TOKEN_FIELD: token}
-        ack = await _asked(
-            self._stream_context.publish(self._subject, body, stream=self._stream, headers=fields)
-        )
+        try:
+            ack = await _asked(
+                self._stream_context.publish(self._subject, body, stream=self._stream, headers=fields)
+            )
+        except BusError as error:
+            raise Uncertain(str(error)) from error
         return None if ack.duplicate else int(ack.seq)
 
     @contextlib.asynccontextmanager

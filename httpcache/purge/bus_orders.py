@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import sys
 
-from httpcache.purge.batches import parse_orders
-from httpcache.purge.bus import Message
+from httpcache.purge.batches import is_dry, parse_orders
+from httpcache.purge.bus import SLACK, Message
 from httpcache.purge.gate import Gate
 from httpcache.purge.log import Logged
 from httpcache.purge.orders import Kind, Order
@@ -22,11 +22,18 @@ All nodes must give an order the same number, also those that come when the stre
 numbers follow from the message's alone: those of message 3 end with 3000.
 """
 
+UNSURE = ("key-unknown", "algorithm-mismatch", "signature-wrong", "issuer-unknown", "audience-wrong")
+"""Faults of a token that may be none to another node, with other keys or settings."""
+
+UNBELIEVED = "?"
+"""Whose what stands in for a message is."""
+
 NOTHING = Order(Kind.TAG, ())
 """What stands in the log for a message that is no order: it names nothing, but has its number."""
 
 ANYTHING = Order(Kind.EVERYTHING, (), soft=True)
-"""What stands for an order whose signer is not known here, or not any more: whatever it named is validated."""
+"""What stands for an order that may be one to other nodes, by a key that is not known here, or not any more, or by
+settings of theirs: whatever it named is validated."""
 
 
 def end_of(message: int) -> int:
@@ -50,20 +57,21 @@ def opened(message: Message, gate: Gate, audience: str) -> tuple[Logged, ...]:
 
     A limit of this node does not count: the one that published has kept its own, and an order holds on all nodes.
     """
-    signer = verify_order_token(message.token, message.body, audience, gate.operators.by_kid, message.at)
+    find = gate.operators.by_kid
+    signer = verify_order_token(message.token, message.body, audience, find, message.at, SLACK)
     if isinstance(signer, Problem):
-        return _stand_in(message, signer, is_unknown=signer.error == "key-unknown")
+        return _stand_in(message, signer, is_unsure=signer.error in UNSURE)
     claims, key = signer
     parsed = parse_orders(message.body, sys.maxsize, MOST_ORDERS)
     if isinstance(parsed, Problem):
-        return _stand_in(message, parsed)
+        return _stand_in(message, parsed, is_unsure=not is_dry(message.body))
     lacking = next(filter(None, map(claims.missing_for, parsed[0])), None)
     return _stand_in(message, lacking) if lacking else numbered(message.n, parsed[0], key.name, message.at)
 
 
-def _stand_in(message: Message, problem: Problem, *, is_unknown: bool = False) -> tuple[Logged, ...]:
+def _stand_in(message: Message, problem: Problem, *, is_unsure: bool = False) -> tuple[Logged, ...]:
     log.error(
         "message %d of the purge bus is not an order that can be believed: %s", message.n, problem.error
     )
-    order = ANYTHING if is_unknown and shown_header(message.token) else NOTHING
-    return numbered(message.n, (order,), "?", message.at)
+    order = ANYTHING if is_unsure and shown_header(message.token) else NOTHING
+    return numbered(message.n, (order,), UNBELIEVED, message.at)

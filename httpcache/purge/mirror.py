@@ -12,9 +12,9 @@ from typing import Annotated
 import msgspec
 
 from httpcache import clock
-from httpcache.purge.bus import Bus, BusError, Message, Told
+from httpcache.purge.bus import Bus, BusError, Message, Told, Unbelieved, Uncertain
 from httpcache.purge.bus_counting import BusCounting
-from httpcache.purge.bus_orders import end_of, message_of, numbered, opened
+from httpcache.purge.bus_orders import MOST_ORDERS, UNBELIEVED, end_of, message_of, opened
 from httpcache.purge.bus_signed import seal, unseal
 from httpcache.purge.counting import Row
 from httpcache.purge.gate import Gate
@@ -27,6 +27,8 @@ from httpcache.settings import Settings
 
 log = logging.getLogger("edgeward.purge")
 
+OWN_WAIT = 5.0
+"""Longest wait for an order to come back from the bus, in seconds."""
 TELL_EVERY = 0.02
 """Seconds between two looks at whether there is something to tell other nodes."""
 CANCEL_AGAIN = 0.1
@@ -69,6 +71,7 @@ class Mirror:
         self._task: asyncio.Task[None] | None = None
         self._heard_at = float("-inf")
         self._complaint = ""
+        self._taken = asyncio.Event()
 
     def start(self, ledger: Ledger) -> None:
         """Begin to follow."""
@@ -87,12 +90,32 @@ class Mirror:
     async def append(self, wish: Wish) -> tuple[Logged, ...]:
         """Publish orders, as one message: all or none. None when their token has been used.
 
-        Raises BusError, also when nobody can tell whether, and TooLarge.
+        Raises BusError: Uncertain when nobody can tell whether, Unbelieved when nodes will not apply it, and TooLarge.
         """
         if self._bus is None:
             raise BusError("NATS: not connected")
         n = await self._bus.publish(wish.body, wish.token, f"{wish.who}.{wish.jti}")
-        return () if n is None else numbered(n, wish.orders, wish.who, wish.at)
+        if n is None:
+            return ()
+        made = await self._made_of(n)
+        if not made or made[0].who == UNBELIEVED:
+            raise Unbelieved("the order is on the bus, but cannot be believed there")
+        return made
+
+    async def _made_of(self, message: int) -> tuple[Logged, ...]:
+        """What this node has made of a message, as others do. Raises Uncertain when it does not come in a while."""
+        purge_log, epoch = self._door.log, self._door.log.epoch
+        try:
+            async with asyncio.timeout(OWN_WAIT):
+                while purge_log.newest < end_of(message):
+                    self._taken.clear()
+                    await self._taken.wait()
+        except TimeoutError as error:
+            raise Uncertain("the order is on the bus, but does not come back from there") from error
+        if purge_log.epoch != epoch:
+            raise Uncertain("the stream was made anew meanwhile")
+        found = await self._door.run(purge_log.after, end_of(message - 1), MOST_ORDERS)
+        return tuple(logged for logged in found if logged.n <= end_of(message))
 
     async def counted(self, dry: Wish, wait: float) -> list[Row]:
         """What dry orders match on every node of the bus, in at most `wait` seconds and a bit. Raises BusError."""
@@ -195,6 +218,7 @@ class Mirror:
         made = [logged for orders in opened_run for logged in orders]
         await self._door.run(purge_log.take, made)
         self._appended(after, made)
+        self._taken.set()
 
     async def _tell_often(self, bus: Bus) -> None:
         assert self._ledger is not None

@@ -21,7 +21,7 @@ REASONS = {
     413: "The body is too large.",
     429: "Too many attempts from this address have failed.",
     502: "The node that keeps the log cannot be reached.",
-    503: "The order could not be made durable; it is not applied.",
+    503: "The order could not be made durable: the error says whether it may be applied all the same.",
     504: "The node that keeps the log does not answer.",
 }
 

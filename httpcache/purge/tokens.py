@@ -105,9 +105,17 @@ def signed(
 
 
 def verify_order_token(
-    token: str, body: bytes, audience: str, find: Callable[[str], PublicKey | None], now: float
+    token: str,
+    body: bytes,
+    audience: str,
+    find: Callable[[str], PublicKey | None],
+    now: float,
+    slack: float = 0.0,
 ) -> tuple[OrderClaims, PublicKey] | Problem:
-    """The claims of an operator's token for this body, and whose key it was, or a 401."""
+    """The claims of an operator's token for this body, and whose key it was, or a 401.
+
+    `slack` is how many seconds, each way, its times may be wrong by beyond what is allowed to everybody.
+    """
     opened = _open(token, find, OrderClaims)
     if isinstance(opened, Problem):
         return opened
@@ -116,7 +124,7 @@ def verify_order_token(
         return _refused("issuer-unknown", "`iss` is not whom the key belongs to.")
     if not 8 <= len(claims.jti) <= 200:
         return _refused("claim-malformed", "`jti` has from 8 to 200 characters.")
-    return _check(claims, body, audience, now) or (claims, key)
+    return _check(claims, body, audience, now, slack) or (claims, key)
 
 
 def verify_node_token(
@@ -167,20 +175,22 @@ def _open(
         return _refused("token-malformed", "The token is not a JWT.")
 
 
-def _check(claims: OrderClaims | NodeClaims, body: bytes, audience: str, now: float) -> Problem | None:
+def _check(
+    claims: OrderClaims | NodeClaims, body: bytes, audience: str, now: float, slack: float = 0.0
+) -> Problem | None:
     audiences = (claims.aud,) if isinstance(claims.aud, str) else claims.aud
     if audience not in audiences:
         return _refused("audience-wrong", "`aud` does not name this service.")
-    if not claims.iat <= now + CLOCK_SKEW:
-        return _refused("issued-in-future", f"`iat` is more than {CLOCK_SKEW:g} seconds in the future.")
-    if not claims.nbf <= now + CLOCK_SKEW:
-        return _refused("not-valid-yet", f"`nbf` is more than {CLOCK_SKEW:g} seconds in the future.")
-    if not claims.exp > now:
-        return _refused("token-expired", "`exp` has passed.")
-    if not claims.exp <= now + LONGEST_LIFE:
-        return _refused("life-too-long", f"`exp` is more than {LONGEST_LIFE:g} seconds ahead.")
     if not secrets.compare_digest(claims.sha256.encode(), body_hash(body).encode()):
         return _refused("body-changed", "`sha256` is not that of the body.")
+    if not claims.iat <= now + CLOCK_SKEW + slack:
+        return _refused("issued-in-future", f"`iat` is more than {CLOCK_SKEW:g} seconds in the future.")
+    if not claims.nbf <= now + CLOCK_SKEW + slack:
+        return _refused("not-valid-yet", f"`nbf` is more than {CLOCK_SKEW:g} seconds in the future.")
+    if not claims.exp > now - slack:
+        return _refused("token-expired", "`exp` has passed.")
+    if not claims.exp <= now + LONGEST_LIFE + slack:
+        return _refused("life-too-long", f"`exp` is more than {LONGEST_LIFE:g} seconds ahead.")
     return None
 
 

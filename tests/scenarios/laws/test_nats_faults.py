@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 
 import msgspec
 import pytest
 
+from httpcache import clock
+from httpcache.purge import bus_orders, mirror
 from httpcache.purge.bus import nats
+from httpcache.purge.bus_orders import end_of
 from httpcache.purge.bus_signed import Signed
+from httpcache.purge.client import OrderRefused, send_order
+from httpcache.purge.keys import load_private_key
+from httpcache.purge.tokens import order_token, signed
+from tests.purge.asking import ask
 from tests.purge.nats_server import needs_nats
 from tests.purge.nodes import until
 from tests.purge.test_shown_keys import showing
 from tests.scenarios.laws.conftest import OnNats
 from tests.scenarios.test_purge import purge
+from tests.scenarios.world import World
 
 pytestmark = needs_nats
+
+URL_ORDER = b'{"kind":"url","targets":["http://site.example/a"],"wait":10}'
 
 
 @pytest.fixture
@@ -50,8 +61,8 @@ async def test_no_value_in_the_bucket_keeps_a_node_from_what_others_tell(worlds,
 
 async def test_a_fault_of_ours_with_one_value_leaves_the_others(worlds, bus, monkeypatch):
     async with worlds(purge={"heartbeat": 0.2}) as world:
-        mirror = world.shield.keeper._mirror
-        believed, asked = mirror._believed, []
+        shield = world.shield.keeper._mirror
+        believed, asked = shield._believed, []
 
         async def fails(told):
             asked.append(told.node)
@@ -59,7 +70,94 @@ async def test_a_fault_of_ours_with_one_value_leaves_the_others(worlds, bus, mon
                 raise RuntimeError("whatever")
             return await believed(told)
 
-        monkeypatch.setattr(mirror, "_believed", fails)
+        monkeypatch.setattr(shield, "_believed", fails)
         await put(bus, "zz", b"x")
         await until(lambda: "zz" in asked)
         assert (await purge(world, "tag", "news", wait=10))["confirmed"]
+
+
+def token_of(key, body, now, ahead):
+    """A token that is good for so many seconds."""
+    claims = {
+        "aud": "edgeward",
+        "iss": key.public.name,
+        "jti": secrets.token_hex(8),
+        "exp": now + ahead,
+        "iat": now,
+    }
+    return signed(key, claims, body, now)
+
+
+async def test_an_order_whose_token_ends_on_its_way_to_the_server_is_applied(tmp_path, bus):
+    async with World(tmp_path, bus=bus, linked=True) as world:
+        world.origin.answers("/a", b"old", Cache_Control="max-age=600")
+        await world.get("/a")
+        key, body = load_private_key(world.operator_key), URL_ORDER
+        world.link.delay = 0.3
+        token = token_of(key, body, clock.now(), 0.2)
+        status, receipt = await ask("POST", f"{world.edges[0].admin_url}/v1/purges", token, body)
+        world.link.delay = 0
+        assert status == 200 and receipt["confirmed"]
+        world.origin.answers("/a", b"new", Cache_Control="max-age=600")
+        assert (await world.get("/a")).body == b"new"
+
+
+SKEWS = [
+    ("a bit behind", -70, True),
+    ("a bit ahead", 70, True),
+    ("hours behind", -7200, False),
+    ("hours ahead", 7200, False),
+]
+
+
+@pytest.mark.parametrize(("skew", "is_applied"), [row[1:] for row in SKEWS], ids=[row[0] for row in SKEWS])
+async def test_where_clocks_differ_an_order_is_applied_or_refused_but_never_confirmed_unapplied(
+    tmp_path, bus, monkeypatch, skew, is_applied
+):
+    """The nodes' clocks and the operator's agree; the server's does not."""
+
+    def seen(message, gate, audience):
+        return bus_orders.opened(replace(message, at=message.at - skew), gate, audience)
+
+    monkeypatch.setattr(mirror, "opened", seen)
+    async with World(tmp_path, bus=bus) as world:
+        world.origin.answers("/a", b"old", Cache_Control="max-age=600")
+        await world.get("/a")
+        token = order_token(load_private_key(world.operator_key), URL_ORDER, "edgeward", clock.now())
+        status, told = await ask("POST", f"{world.shield.admin_url}/v1/purges", token, URL_ORDER)
+        world.origin.answers("/a", b"new", Cache_Control="max-age=600")
+        if is_applied:
+            assert status == 200 and (await world.get("/a")).body == b"new"
+        else:
+            assert (status, told["error"]) == (503, "order-unbelieved")
+
+
+async def test_an_order_that_another_nodes_settings_refuse_is_validated_there(tmp_path, bus):
+    async with World(tmp_path, bus=bus, tiers=1, edges=2) as world:
+        world.origin.answers("/a", b"old", Cache_Control="max-age=600")
+        await world.get("/a")
+        world.edges[0].keeper.settings.purge.__dict__["audience"] = "another"
+        receipt = await send_order(
+            world.edges[1].admin_url, load_private_key(world.operator_key), msgspec.json.decode(URL_ORDER), 10
+        )
+        assert receipt["confirmed"]
+        world.origin.answers("/a", b"new", Cache_Control="max-age=600")
+        assert (await world.get("/a")).body == b"new"
+
+
+async def test_where_the_servers_answer_is_lost_nobody_says_that_an_order_is_not_applied(
+    tmp_path, bus, monkeypatch
+):
+    async with World(tmp_path, bus=bus) as world:
+        context = world.shield.keeper._mirror._bus._stream_context
+        publish = context.publish
+
+        async def loses(*arguments, **fields):
+            await publish(*arguments, **fields)
+            raise TimeoutError
+
+        monkeypatch.setattr(context, "publish", loses)
+        with pytest.raises(OrderRefused) as refused:
+            await purge(world, "tag", "zz")
+        assert (refused.value.status, refused.value.error) == (503, "order-uncertain")
+        await until(lambda: world.shield.worker.watermarks.mark.n == end_of(1))
