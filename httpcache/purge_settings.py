@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from httpcache.setting_kinds import BusUrls, Group, Seconds, Size
 
@@ -60,3 +60,11 @@ class PurgeSettings(Group):
     """Audit logs put aside that are kept."""
     count_time: Seconds = 5.0
     """Longest look of a worker through its disk store for a dry order, in seconds; the rest is estimated from it."""
+
+    @model_validator(mode="after")
+    def _check_limits(self) -> PurgeSettings:
+        if self.heartbeat >= self.lag_limit:
+            raise ValueError(
+                "`purge.heartbeat` is shorter than `purge.lag_limit`, or silence would count as cut off"
+            )
+        return self

@@ -74,6 +74,10 @@ PURGE_CUT_OFF = Gauge(
     "Workers that have not heard the purge log for longer than purge.lag_limit.",
     multiprocess_mode="livesum",
 )
+PURGE_DAMAGED = Counter(
+    "edgeward_purge_damaged",
+    "Times that the file of applied purge orders was found damaged at a start, and all that is stored unproven.",
+)
 GIVEN_BACK = Counter(
     "edgeward_purge_given_back",
     "Cache keys whose space was given back since orders wanted all of it gone, by store.",

@@ -1,44 +1,34 @@
-"""The purge API on the admin listener: orders, receipts, history; and the feed where the log is kept."""
+"""The purge API on the admin listener: orders, receipts, history."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import sqlite3
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 from aiohttp import web
 
 from httpcache import clock
-from httpcache.messages import PurgeMark
 from httpcache.purge import openapi
-from httpcache.purge.acks import read_acks
 from httpcache.purge.answering import add_purge_method, bearer, read_body, read_number, read_wait, refuse
 from httpcache.purge.batches import is_dry, parse_orders
 from httpcache.purge.bus import TooLarge, Unbelieved, Uncertain
 from httpcache.purge.bus_orders import MOST_ORDERS
 from httpcache.purge.counting import document
+from httpcache.purge.feed_api import FeedApi
 from httpcache.purge.keeper import LogKeeper
 from httpcache.purge.log import Logged, Wish
-from httpcache.purge.matches import read_answer
 from httpcache.purge.nodes_api import NodesApi
 from httpcache.purge.noting import SHOWN, noted
 from httpcache.purge.orders import told
 from httpcache.purge.problems import Problem
-from httpcache.purge.receipts import MOST_WORKERS
 from httpcache.purge.relay import Relay
-from httpcache.purge.signer import operator_of, refusal_of
-from httpcache.purge.tokens import NodeClaims
+from httpcache.purge.signer import asker_of, operator_of
 from httpcache.purge.watch import Watch
 from httpcache.settings import Settings
 
 log = logging.getLogger("edgeward.purge")
-
-Told = TypeVar("Told")
-"""What a node tells in a body."""
 
 OWN_WAIT = 2.0
 """Longest wait of an order for the keeper's own workers, in seconds."""
@@ -46,6 +36,8 @@ COUNT_WAIT = 5.0
 """Longest wait for workers that have been asked to count, beyond `count_time`, in seconds."""
 HISTORY = 1000
 """Orders in one answer of the history."""
+HISTORY_OCTETS = 4 * 2**20
+"""Octets, about, of orders in one answer of the history; a single order may be larger."""
 REPLAYED = Problem(401, "token-replayed", "A token with that `jti` has been used.")
 
 
@@ -60,10 +52,9 @@ def add_routes(app: web.Application, settings: Settings, folder: Path, keeper: L
     app.router.add_post("/v1/purges", api.order)
     app.router.add_get("/v1/purges", api.history)
     app.router.add_get("/v1/purges/{id}", api.receipt)
-    app.router.add_get("/v1/feed", api.follow)
-    app.router.add_post("/v1/feed/acks", api.acknowledge)
-    app.router.add_post("/v1/feed/matches", api.matches)
-    NodesApi(keeper).mount(app)
+    feed = FeedApi(keeper)
+    feed.mount(app)
+    NodesApi(keeper, feed.follows).mount(app)
     add_purge_method(app, api.order)
     app.on_shutdown.append(api.close)
 
@@ -151,9 +142,9 @@ class PurgeApi:
 
     async def receipt(self, request: web.Request) -> web.Response:
         """GET /v1/purges/{id}: the receipt, after at most `wait` seconds."""
-        refused = await refusal_of(request, self._keeper.gate)
-        if refused is not None:
-            return refuse(refused)
+        asker = await asker_of(request, self._keeper.gate)
+        if isinstance(asker, Problem):
+            return refuse(asker)
         wait = read_wait(request)
         if isinstance(wait, Problem):
             return refuse(wait)
@@ -164,98 +155,26 @@ class PurgeApi:
             logged = await self._keeper.find(n)
         if logged is None:
             return refuse(Problem(404, "order-unknown", "The log has no order of that id."))
+        if asker is not None and (lacking := asker.missing_for(logged.order)) is not None:
+            return refuse(lacking)
         return await self._receipt(logged, wait)
 
     async def history(self, request: web.Request) -> web.Response:
-        """GET /v1/purges?after=N: orders with greater numbers, the oldest first."""
-        refused = await refusal_of(request, self._keeper.gate)
-        if refused is not None:
-            return refuse(refused)
+        """GET /v1/purges?after=N: orders with greater numbers, the oldest first; only so many at once."""
+        asker = await asker_of(request, self._keeper.gate)
+        if isinstance(asker, Problem):
+            return refuse(asker)
+        if asker is not None and asker.is_narrowed:
+            return refuse(
+                Problem(403, "right-missing", "The token is narrowed: others' orders are not for it.")
+            )
         after = read_number(request.query.get("after", "0"))
         if after is None:
             return refuse(Problem(400, "after-malformed", "`after` is the number of an order."))
         purge_log = self._keeper.door.log
-        found = await self._keeper.door.run(purge_log.after, after, HISTORY)
+        found = await self._keeper.door.run(purge_log.after, after, HISTORY, HISTORY_OCTETS)
         history = {"epoch": purge_log.epoch, "start": purge_log.start, "newest": purge_log.newest}
         return web.json_response({**history, "orders": [self._keeper.entry(logged) for logged in found]})
-
-    async def follow(self, request: web.Request) -> web.StreamResponse:
-        """GET /v1/feed?after=EPOCH.N: signed lines for one worker, for as long as it listens."""
-        claims = await self._node(request, b"")
-        if isinstance(claims, Problem):
-            return refuse(claims)
-        epoch, _, number = request.query.get("after", "0.0").partition(".")
-        after = PurgeMark(read_number(epoch) or 0, read_number(number) or 0)
-        purge_log, ledger = self._keeper.door.log, self._keeper.ledger
-        if after.epoch == purge_log.epoch and after.n > purge_log.newest:
-            log.error(
-                "%s has followed to %d, but the purge log ends at %d", claims.sub, after.n, purge_log.newest
-            )
-            log.error(
-                "the purge log has lost orders: stop this node and remove the log, which begins a new epoch"
-            )
-            return refuse(Problem(409, "log-behind", "The log has lost orders that the node has applied."))
-        ledger.register(claims.sub, claims.workers, self._keeper.now())
-        ledger.feed_opened(
-            claims.sub, claims.worker, after.n if after.epoch == purge_log.epoch else 0, self._keeper.now()
-        )
-        response = web.StreamResponse(
-            headers={"Content-Type": "application/jose-seq", "Cache-Control": "no-store"}
-        )
-        try:
-            await response.prepare(request)
-            with contextlib.suppress(ConnectionError, TimeoutError):
-                await self._keeper.feed.stream(response, after, claims.nonce)
-        finally:
-            ledger.feed_closed(claims.sub, claims.worker, self._keeper.now())
-        return response
-
-    async def acknowledge(self, request: web.Request) -> web.Response:
-        """POST /v1/feed/acks: how far workers of one node have durably applied the log."""
-        came = await self._told(request, read_acks)
-        if isinstance(came, Problem):
-            return refuse(came)
-        claims, acks = came
-        purge_log = self._keeper.door.log
-        if acks.epoch == purge_log.epoch:
-            for ack in acks.workers:
-                self._keeper.ledger.acknowledge(
-                    claims.sub, ack.worker, min(ack.n, purge_log.newest), self._keeper.now()
-                )
-        return web.Response(status=204)
-
-    async def matches(self, request: web.Request) -> web.Response:
-        """POST /v1/feed/matches: what a worker found for a dry order."""
-        came = await self._told(request, read_answer)
-        if isinstance(came, Problem):
-            return refuse(came)
-        claims, answer = came
-        self._keeper.counting.answer(claims.sub, answer)
-        return web.Response(status=204)
-
-    async def _told(
-        self, request: web.Request, read: Callable[[bytes], Told | Problem]
-    ) -> tuple[NodeClaims, Told] | Problem:
-        """What a node tells, and which node it is."""
-        body = await read_body(request)
-        if isinstance(body, Problem):
-            return body
-        claims = await self._node(request, body)
-        if isinstance(claims, Problem):
-            return claims
-        content = read(body)
-        return content if isinstance(content, Problem) else (claims, content)
-
-    async def _node(self, request: web.Request, body: bytes) -> NodeClaims | Problem:
-        token = bearer(request)
-        if isinstance(token, Problem):
-            return token
-        claims = await self._keeper.gate.node(token, body, request.remote)
-        if isinstance(claims, NodeClaims) and not 0 <= claims.worker < claims.workers <= MOST_WORKERS:
-            return Problem(
-                401, "claim-malformed", f"`worker` is below `workers`, which is at most {MOST_WORKERS}."
-            )
-        return claims
 
 
 def _unwritten(error: Exception) -> Problem:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,9 +12,12 @@ from pathlib import Path
 import msgspec
 
 from httpcache.messages import PurgeMark
-from httpcache.purge.database import open_database, transaction
+from httpcache.observe import metrics
+from httpcache.purge.database import BUSY, is_damage, open_database, set_aside, transaction
 from httpcache.purge.orders import Kind, Order
 from httpcache.purge.watermarks import NamedLevel, levels_of, wider
+
+log = logging.getLogger("edgeward.purge")
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS state (one INTEGER PRIMARY KEY CHECK (one = 1), epoch INTEGER, n INTEGER, floor INTEGER);
@@ -130,5 +135,48 @@ class Applied:
         return row[0]
 
 
-AppliedError = (sqlite3.Error, OSError)
-"""What writing can raise: a full or failing disk."""
+def open_applied(path: Path, limit: int) -> Applied:
+    """What a node has applied. A damaged file is set aside: the log is followed from its end, and nothing is proven.
+
+    Raises sqlite3.Error or OSError.
+    """
+    try:
+        return _readable(path, limit)
+    except sqlite3.Error as error:
+        if not is_damage(error):
+            raise
+    with set_aside(path) as move:
+        try:
+            return _readable(path, limit)  # another worker was faster
+        except sqlite3.Error as error:
+            if not is_damage(error):
+                raise
+            log.error(
+                "%s is damaged (%s) and set aside: all that is stored is validated before it is used",
+                path,
+                error,
+            )
+            metrics.PURGE_DAMAGED.inc()
+            move()
+        return _readable(path, limit)
+
+
+def _readable(path: Path, limit: int) -> Applied:
+    applied = Applied(path, limit)
+    try:
+        applied.load()
+    except sqlite3.Error:
+        applied.close()
+        raise
+    return applied
+
+
+def applied_mark(path: Path) -> PurgeMark:
+    """How far a node has durably applied the log; (0, 0) where that cannot be read. Blocks."""
+    try:
+        with contextlib.closing(
+            sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY)
+        ) as database:
+            return PurgeMark(*database.execute("SELECT epoch, n FROM state").fetchone())
+    except (sqlite3.Error, TypeError):
+        return PurgeMark()

@@ -84,7 +84,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a node has put into the bucket; empty once it was retired. `at` is Unix seconds."""
+    """What a node has put into the bucket; empty once somebody has taken it out. `at` is Unix seconds."""
 
     node: str
     value: bytes
@@ -241,10 +241,6 @@ class Bus:
     async def tell(self, node: str, value: bytes) -> None:
         """Put what a node has to tell into the bucket. Raises BusError."""
         await _asked(self._store.put(node, value))
-
-    async def retire(self, node: str) -> None:
-        """Take what a node has told out of the bucket. Raises BusError."""
-        await _asked(self._store.delete(node))
 
     @contextlib.asynccontextmanager
     async def asked(self, text: bytes) -> AsyncIterator[Callable[[], Awaitable[bytes]]]:

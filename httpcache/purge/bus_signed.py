@@ -8,10 +8,12 @@ from urllib.parse import urlsplit
 import msgspec
 
 from httpcache import clock
-from httpcache.purge.gate import Gate
+from httpcache.purge.bus import SLACK
+from httpcache.purge.gate import Gate, is_node_token
 from httpcache.purge.keys import PrivateKey
 from httpcache.purge.problems import Problem
-from httpcache.purge.tokens import node_token
+from httpcache.purge.retirement import read_retirement
+from httpcache.purge.tokens import node_token, verify_order_token
 from httpcache.purge_settings import PurgeSettings
 
 
@@ -26,6 +28,23 @@ async def seal(key: PrivateKey, body: bytes) -> bytes:
     """A body, signed as a node."""
     token = await asyncio.to_thread(node_token, key, body, clock.now())
     return msgspec.msgpack.encode(Signed(token, body))
+
+
+async def retires(gate: Gate, settings: PurgeSettings, text: bytes, node: str, at: float) -> bool:
+    """Whether what stands at the place of a node is an operator's word, as of Unix time `at`, that it has left."""
+    try:
+        signed = msgspec.msgpack.decode(text, type=Signed)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False
+    if is_node_token(signed.token):
+        return False
+    signer = await asyncio.to_thread(
+        verify_order_token, signed.token, signed.body, settings.audience, gate.operators.by_kid, at, SLACK
+    )
+    if isinstance(signer, Problem):
+        return False
+    retirement = read_retirement(signed.body, signer[0])
+    return not isinstance(retirement, Problem) and retirement.node == node
 
 
 async def unseal(gate: Gate, settings: PurgeSettings, text: bytes, at: float) -> tuple[str, bytes] | None:

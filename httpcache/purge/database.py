@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 BUSY = 10.0
@@ -20,12 +21,36 @@ def open_database(path: Path | None, schema: str, *, synchronous: str) -> sqlite
     database = sqlite3.connect(
         path or ":memory:", timeout=BUSY, isolation_level=None, check_same_thread=False
     )
-    database.execute("PRAGMA journal_mode = WAL")
-    database.execute(f"PRAGMA synchronous = {synchronous}")
-    with transaction(database):
-        for statement in schema.split(";"):
-            database.execute(statement)
+    try:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute(f"PRAGMA synchronous = {synchronous}")
+        with transaction(database):
+            for statement in schema.split(";"):
+                database.execute(statement)
+    except BaseException:
+        database.close()
+        raise
     return database
+
+
+def is_damage(error: Exception) -> bool:
+    """Whether an error says that the file itself is broken, and no database or no whole one any more."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # without its extension
+    return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+@contextmanager
+def set_aside(path: Path) -> Iterator[Callable[[], None]]:
+    """Gives a call that sets a damaged database aside; only one process of a node does so at a time. Raises OSError."""
+
+    def move() -> None:
+        for suffix in ("", "-wal", "-shm"):
+            with suppress(FileNotFoundError):
+                os.replace(f"{path}{suffix}", f"{path}.damaged{suffix}")
+
+    with open(f"{path}.lock", "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield move
 
 
 @contextmanager
@@ -35,6 +60,7 @@ def transaction(database: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
     try:
         yield database
     except BaseException:
-        database.execute("ROLLBACK")
+        with suppress(sqlite3.Error):
+            database.execute("ROLLBACK")  # a damaged file may have ended the transaction already
         raise
     database.execute("COMMIT")

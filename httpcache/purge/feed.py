@@ -61,7 +61,7 @@ class Feed:
         self._tail_cost += sum(cost(logged.order) for logged in orders)
         if self._tail_cost > TAIL_COST:
             self._trim()
-        self._wake()
+        self.wake()
 
     def _trim(self) -> None:
         dropped = 0
@@ -75,31 +75,43 @@ class Feed:
     def ask(self, question: Question | None) -> None:
         """Ask every follower, also one that comes meanwhile; None when enough have answered."""
         self._question = question
-        self._wake()
+        self.wake()
 
     def close(self) -> None:
         """End all feeds."""
         self._closing = True
-        self._wake()
+        self.wake()
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """Have every feed look whether there is something for it, or it has ended."""
         for waker in self._wakers:
             waker.set()
 
-    async def stream(self, response: web.StreamResponse, after: PurgeMark, nonce: str) -> None:
-        """Write lines until the follower leaves (ConnectionError, TimeoutError) or the feed is closed."""
+    async def stream(
+        self,
+        response: web.StreamResponse,
+        after: PurgeMark,
+        nonce: str,
+        has_ended: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Write lines until the follower leaves (ConnectionError, TimeoutError), `has_ended`, or the feed is closed."""
         waker = asyncio.Event()
         self._wakers.add(waker)
         try:
-            await self._write_lines(response, after, nonce, waker)
+            await self._write_lines(response, after, nonce, waker, has_ended)
         finally:
             self._wakers.discard(waker)
 
     async def _write_lines(
-        self, response: web.StreamResponse, after: PurgeMark, nonce: str, waker: asyncio.Event
+        self,
+        response: web.StreamResponse,
+        after: PurgeMark,
+        nonce: str,
+        waker: asyncio.Event,
+        has_ended: Callable[[], bool],
     ) -> None:
         seq, n, asked = 0, after.n, None
-        while not self._closing and self._behind() <= MOST_BEHIND * self._heartbeat:
+        while not self._closing and not has_ended() and self._behind() <= MOST_BEHIND * self._heartbeat:
             waker.clear()
             log = self._door.log
             if after.epoch != log.epoch or n < log.start - 1:
@@ -128,7 +140,7 @@ class Feed:
             first = bisect_right(self._tail, n, key=lambda logged: logged.n)
             found = self._tail[first : first + BATCH]
         else:
-            found = await self._door.run(self._door.log.after, n, BATCH)
+            found = await self._door.run(self._door.log.after, n, BATCH, BATCH_COST)
         total, count = 0, 0
         for logged in found:
             total += cost(logged.order)

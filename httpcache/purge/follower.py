@@ -23,7 +23,7 @@ from httpcache.purge.keys import KeyFault
 from httpcache.purge.log_address import log_url
 from httpcache.purge.matches import Matches, Question
 from httpcache.purge.orders import Order
-from httpcache.purge.teller import Teller
+from httpcache.purge.teller import Refused, Teller
 from httpcache.purge.watermarks import Watermarks
 from httpcache.settings import Settings
 
@@ -252,6 +252,8 @@ class Follower:
             self._to_acknowledge.clear()
             try:
                 await teller.tell("/v1/feed/acks", partial(self._following.acks, self.watermarks.mark))
+            except Refused as error:
+                self._complain(error)  # the next heartbeat tries again
             except OSError as error:
                 self._complain(error)
                 self._to_acknowledge.set()

@@ -13,7 +13,7 @@ import msgspec
 from httpcache import clock
 from httpcache.messages import PurgeMark
 from httpcache.purge.acks import Ack, Acks
-from httpcache.purge.applied import Applied, Held
+from httpcache.purge.applied import Held, open_applied
 from httpcache.purge.feed_lines import FeedLine, LineFault, open_line, shown_key
 from httpcache.purge.key_files import read_key_file
 from httpcache.purge.keys import PublicKey, jwk_set, named, node_key, write_new
@@ -46,7 +46,7 @@ class Following:
         self._index = index
         self._key = node_key(folder, settings.node_name)
         self._pinned_file = folder / "keys" / "keeper.jwks"
-        self.applied = Applied(folder / "purge" / "applied.db", settings.purge.watermarks)
+        self.applied = open_applied(folder / "purge" / "applied.db", settings.purge.watermarks)
         self._epoch = 0
         self._n = 0
         self._nonce = ""
@@ -61,8 +61,17 @@ class Following:
         """A token for a new connection, and from where it goes on."""
         self._nonce, self._seq = secrets.token_urlsafe(12), 0
         count = self._settings.workers
-        token = node_token(self._key, b"", clock.now(), worker=self._index, workers=count, nonce=self._nonce)
-        return token, PurgeMark(self._epoch, self._n)
+        mark = PurgeMark(self._epoch, self._n)
+        token = node_token(
+            self._key,
+            b"",
+            clock.now(),
+            worker=self._index,
+            workers=count,
+            nonce=self._nonce,
+            after=f"{mark.epoch}.{mark.n}",
+        )
+        return token, mark
 
     def take(self, lines: Sequence[bytes]) -> Taken:
         """Believe, and make durable, lines of this connection. Raises LineFault, OSError or sqlite3.Error."""

@@ -59,13 +59,13 @@ class Gate:
         """
         return await _looked_at(self._node, token, body, address, self._now() if at is None else at)
 
-    async def anyone(self, token: str, address: str | None) -> Problem | None:
-        """None when an operator or a node asks (without a body)."""
-        if _is_node_token(token):
+    async def anyone(self, token: str, address: str | None) -> OrderClaims | Problem | None:
+        """What an operator's token says who asks (without a body); None when a node does."""
+        if is_node_token(token):
             node = await self.node(token, b"", address)
             return node if isinstance(node, Problem) else None
         operator = await self.operator(token, b"")
-        return operator if isinstance(operator, Problem) else None
+        return operator if isinstance(operator, Problem) else operator[0]
 
     def forget(self, name: str) -> None:
         """A node is retired: its name is free. Blocks. Raises OSError."""
@@ -129,7 +129,8 @@ def _shown_key(token: str) -> PublicKey | None:
         return None
 
 
-def _is_node_token(token: str) -> bool:
+def is_node_token(token: str) -> bool:
+    """Whether a token says that it is a node's: it shows a key."""
     return "jwk" in shown_header(token)
 
 

@@ -13,6 +13,8 @@ from typing import Any
 import msgspec
 
 from httpcache import clock
+from httpcache.messages import PurgeMark
+from httpcache.purge.applied import applied_mark
 from httpcache.purge.bus import is_there
 from httpcache.purge.counting import Counting, Row
 from httpcache.purge.feed import Feed
@@ -32,6 +34,8 @@ SAVE_EVERY = 0.5
 """Seconds between two looks at whether the ledger must be saved."""
 COMPACT_EVERY = 60.0
 """Seconds between two compactions of the log."""
+LATEST_EPOCH = 86400.0
+"""How far ahead of now an epoch that is believed may begin, in seconds."""
 SILENT_HEARTBEATS = 3
 """Heartbeats that a worker may miss before it counts as away."""
 
@@ -58,6 +62,7 @@ class LogKeeper:
         self.counting = Counting(self.feed, self._asked)
         self._ledger_file = folder / "purge" / "workers.json"
         self._ledger: Ledger | None = None
+        self._has_renewed = False
         self._tasks: list[asyncio.Task[None]] = []
 
     def _mirrored(self) -> Mirror | None:
@@ -67,6 +72,11 @@ class LogKeeper:
         if not is_there():
             raise KeyFault("purge.bus needs nats-py: pip install 'edgeward[nats]'")
         return Mirror(self.settings, self.key, self.gate, self.door, self._appended, self._counted_here)
+
+    @property
+    def is_mirror(self) -> bool:
+        """Whether the log lives on a bus."""
+        return self._mirror is not None
 
     @property
     def ledger(self) -> Ledger:
@@ -79,7 +89,10 @@ class LogKeeper:
         await self.door.open(self.now())
         silence = self.settings.purge.heartbeat * SILENT_HEARTBEATS
         self._ledger = Ledger(self.door.log.epoch, silence)
-        await self.door.run(self._restore)
+        furthest = await self.door.run(self._restore)
+        if self._mirror is None:
+            applied = await self.door.run(applied_mark, self._ledger_file.with_name("applied.db"))
+            await self.goes_on_from(max(furthest, applied), self.settings.node_name)
         self._ledger.register(self.settings.node_name, self.settings.workers, self.now())
         if self._mirror is not None:
             self._mirror.start(self._ledger)
@@ -104,6 +117,32 @@ class LogKeeper:
         Raises sqlite3.Error, or BusError where the log lives on a bus.
         """
         return await (self._mirror or self.door).append(wish)
+
+    async def goes_on_from(self, mark: PurgeMark, node: str) -> bool:
+        """Whether a node that has applied the log up to `mark` can go on from here.
+
+        A log that ends before that has lost orders, as one from a backup has: numbers would come twice, and whoever
+        knows them would miss the second. So it begins a new epoch; once in a run, as no node may purge at its will.
+        """
+        purge_log = self.door.log
+        if mark <= purge_log.end:
+            return True
+        if self._mirror is not None:
+            return mark.epoch != purge_log.epoch  # the bus knows; it may be that this mirror is not there yet
+        latest = int(self.now() + LATEST_EPOCH) << 16
+        if self._has_renewed or mark.epoch > latest:
+            log.error("%s has applied the purge log to %d.%d: not this one", node, mark.epoch, mark.n)
+            return False
+        self._has_renewed = True
+        log.error(
+            "the purge log has lost orders: %s has applied %d.%d, but it ends at %d.%d. A new epoch begins, in which "
+            "all that is stored is validated",
+            *(node, mark.epoch, mark.n, purge_log.epoch, purge_log.newest),
+        )
+        await self.door.run(purge_log.renew, self.now(), mark.epoch)
+        self.ledger.begin(purge_log.epoch)
+        self.feed.publish(purge_log.newest, ())
+        return True
 
     async def count(self, dry: Wish, wait: float) -> list[Row]:
         """What dry orders match on every node, in about `wait` seconds. Raises OSError where that cannot be asked."""
@@ -141,12 +180,25 @@ class LogKeeper:
         order = msgspec.to_builtins(logged.order)
         return {"n": logged.n, "at": round(logged.at, 3), "who": logged.who, "order": order}
 
-    async def retire(self, node: str) -> bool:
-        """Forget a node that has left for good, and its key; False when there is none of that name. Raises OSError."""
+    async def retire(self, node: str, body: bytes = b"", token: str = "") -> bool:
+        """Forget a node that has left for good, and its key; False when there is none of that name. Raises OSError.
+
+        `body` and `token` are the operator's word, for a bus that passes them on.
+        """
         if self._mirror is not None:
-            await self._mirror.retire(node)
+            await self._mirror.retire(node, body, token)
         await asyncio.to_thread(self.gate.forget, node)
-        return self.ledger.retire(node)
+        is_known = self.ledger.retire(node)
+        self.feed.wake()  # its own feeds end
+        return is_known
+
+    async def save(self) -> None:
+        """Have it on disk which workers there are. A failure is logged: receipts may forget them after a crash."""
+        self.ledger.is_changed = False
+        try:
+            await self.door.run(self._save, msgspec.json.encode(self.ledger.document()))
+        except OSError as error:
+            log.error("cannot save which workers there are: %s", error)
 
     def _appended(self, after: int, orders: Sequence[Logged]) -> None:
         self.feed.publish(after, orders)
@@ -155,11 +207,7 @@ class LogKeeper:
         while True:
             await asyncio.sleep(SAVE_EVERY)
             if self.ledger.is_changed:
-                self.ledger.is_changed = False
-                try:
-                    await self.door.run(self._save, msgspec.json.encode(self.ledger.document()))
-                except OSError as error:
-                    log.error("cannot save which workers there are: %s", error)
+                await self.save()
 
     async def _compact_often(self) -> None:
         purge = self.settings.purge
@@ -174,12 +222,15 @@ class LogKeeper:
         draft = self._ledger_file.with_suffix(".draft")
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
             file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
         draft.replace(self._ledger_file)
 
-    def _restore(self) -> None:
+    def _restore(self) -> PurgeMark:
         try:
-            self.ledger.restore(msgspec.json.decode(self._ledger_file.read_bytes()))
+            return self.ledger.restore(msgspec.json.decode(self._ledger_file.read_bytes()))
         except FileNotFoundError:
             pass
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             log.error("cannot read which workers there were: %s", error)
+        return PurgeMark()

@@ -28,19 +28,21 @@ class KeyFile:
         self._shared = shared
         self._keys: tuple[PublicKey, ...] = ()
         self._read_at: tuple[int, int, int] | None = None
+        self._fault = ""
 
     def keys(self) -> tuple[PublicKey, ...]:
         """Its keys now; those of before while it is broken, none when it is not there."""
         try:
             about = self.path.stat()
         except OSError:
-            self._keys, self._read_at = (), None
+            self._keys, self._read_at, self._fault = (), None, ""
             return ()
         state = (about.st_mtime_ns, about.st_size, about.st_ino)
         if state != self._read_at:
             try:
-                self._keys = read_key_file(self.path, self._shared)
+                self._keys, self._fault = read_key_file(self.path, self._shared), ""
             except (KeyFault, OSError) as error:
+                self._fault = str(error)
                 log.error("the keys of before stay in use: %s", error)
             self._read_at = state
         return self._keys
@@ -58,12 +60,20 @@ class NodeKeys(KeyFile):
         return next((key for key in self.keys() if key.name == name), None)
 
     def enrol(self, key: PublicKey) -> None:
-        """Add a node's key. Raises OSError."""
-        self._replace([*self.keys(), key])
+        """Add a node's key. Raises OSError, also while the file is broken: who was in there would be forgotten."""
+        self._replace([*self._whole(), key])
 
     def forget(self, name: str) -> None:
         """Remove a node's key: it may enrol anew, or its name be used by another. Raises OSError."""
-        self._replace([key for key in self.keys() if key.name != name])
+        keys = self._whole()
+        if any(key.name == name for key in keys):
+            self._replace([key for key in keys if key.name != name])
+
+    def _whole(self) -> tuple[PublicKey, ...]:
+        keys = self.keys()
+        if self._fault:
+            raise OSError(f"{self._fault}: mend the file or restore it")
+        return keys
 
     def _replace(self, keys: list[PublicKey]) -> None:
         draft = self.path.with_name(f".{self.path.name}.draft")

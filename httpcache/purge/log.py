@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import secrets
+import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
-from httpcache.purge.database import open_database, transaction
+from httpcache.messages import PurgeMark
+from httpcache.purge.database import is_damage, open_database, transaction
 from httpcache.purge.orders import Order
 
 KEPT_TOKENS = 3600.0
 """How long tokens that were used are remembered beyond their end, in seconds."""
+
+MOST_OCTETS = 8 * 2**20
+"""Octets of orders that are read at once."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS log (one INTEGER PRIMARY KEY CHECK (one = 1), epoch INTEGER, start INTEGER, newest INTEGER);
@@ -53,15 +58,35 @@ class PurgeLog:
     """Calls block: use it from one thread. `append` returns when the orders are on disk (synchronous=FULL)."""
 
     def __init__(self, path: Path | None, now: float) -> None:
-        self._database = open_database(path, _SCHEMA, synchronous="FULL")
-        # Time first, so that the epoch of a log that is made anew is larger than that of the one before.
-        epoch = int(now) << 16 | secrets.randbits(16)
-        with transaction(self._database):
-            self._database.execute("INSERT OR IGNORE INTO log VALUES (1, ?, 1, 0)", (epoch,))
-            row = self._database.execute("SELECT epoch, start, newest FROM log").fetchone()
+        try:
+            self._database = open_database(path, _SCHEMA, synchronous="FULL")
+            with transaction(self._database):
+                self._database.execute("INSERT OR IGNORE INTO log VALUES (1, ?, 1, 0)", (_new_epoch(now),))
+                row = self._database.execute("SELECT epoch, start, newest FROM log").fetchone()
+                self._database.execute("SELECT max(n) FROM orders").fetchone()
+        except sqlite3.Error as error:
+            if not is_damage(error):
+                raise
+            begins = (
+                "move it away, or restore it; either way a new epoch begins, in which all stored is validated"
+            )
+            raise sqlite3.DatabaseError(f"{path} is damaged ({error}): {begins}") from error
         self.epoch: int = row[0]
         self.start: int = row[1]
         self.newest: int = row[2]
+
+    @property
+    def end(self) -> PurgeMark:
+        """Epoch and number of the newest order."""
+        return PurgeMark(self.epoch, self.newest)
+
+    def renew(self, now: float, beyond: int) -> None:
+        """Begin a new epoch, larger than `beyond`: orders were lost, so nothing joins on to this log. Numbers go on."""
+        epoch = max(_new_epoch(now), self.epoch + 1, beyond + 1)
+        with transaction(self._database):
+            self._database.execute("DELETE FROM orders")
+            self._database.execute("UPDATE log SET epoch = ?, start = newest + 1", (epoch,))
+        self.epoch, self.start = epoch, self.newest + 1
 
     def append(self, wishes: Sequence[Wish]) -> list[tuple[Logged, ...]]:
         """Number these orders in one transaction; none of a wish whose token has been used before."""
@@ -115,12 +140,18 @@ class PurgeLog:
             self._database.execute("UPDATE log SET newest = ?", (run[-1].n,))
         self.newest = run[-1].n
 
-    def after(self, n: int, limit: int) -> list[Logged]:
-        """At most `limit` orders with greater numbers, in order."""
+    def after(self, n: int, limit: int, octets: int = MOST_OCTETS) -> list[Logged]:
+        """At most `limit` orders with greater numbers, in order, and about so many octets of them; one at least."""
         rows = self._database.execute(
             "SELECT n, content, who, at FROM orders WHERE n > ? ORDER BY n LIMIT ?", (n, limit)
         )
-        return [Logged(n, msgspec.json.decode(content, type=Order), who, at) for n, content, who, at in rows]
+        found: list[Logged] = []
+        for number, content, who, at in rows:
+            octets -= len(content)
+            if found and octets < 0:
+                break
+            found.append(Logged(number, msgspec.json.decode(content, type=Order), who, at))
+        return found
 
     def compact(self, now: float, most_age: float, most_count: int) -> None:
         """Drop orders beyond age (seconds) or count, and tokens that have expired."""
@@ -154,3 +185,8 @@ class PurgeLog:
     def close(self) -> None:
         """Close the database."""
         self._database.close()
+
+
+def _new_epoch(now: float) -> int:
+    """Time first, so that the epoch of a log that is made anew is larger than that of the one before."""
+    return int(now) << 16 | secrets.randbits(16)

@@ -15,7 +15,7 @@ from httpcache import clock
 from httpcache.purge.bus import Bus, BusError, Message, Told, Unbelieved, Uncertain
 from httpcache.purge.bus_counting import BusCounting
 from httpcache.purge.bus_orders import MOST_ORDERS, UNBELIEVED, end_of, message_of, opened
-from httpcache.purge.bus_signed import seal, unseal
+from httpcache.purge.bus_signed import Signed, retires, seal, unseal
 from httpcache.purge.counting import Row
 from httpcache.purge.gate import Gate
 from httpcache.purge.keys import PrivateKey
@@ -128,11 +128,11 @@ class Mirror:
 
         return await self._counting.ask(self._bus, dry, wait, others)
 
-    async def retire(self, node: str) -> None:
-        """Have every node forget a node. Raises BusError."""
+    async def retire(self, node: str, body: bytes, token: str) -> None:
+        """Have every node forget a node, by an operator's word. Raises BusError."""
         if self._bus is None:
             raise BusError("NATS: not connected")
-        await self._bus.retire(node)
+        await self._bus.tell(node, msgspec.msgpack.encode(Signed(token, body)))
 
     async def _follow_on(self) -> None:
         failures = 0
@@ -244,6 +244,11 @@ class Mirror:
     async def _hear(self, told: Told) -> None:
         assert self._ledger is not None
         if not told.value:
+            log.warning(
+                "somebody took %s out of the purge bus: it is waited for until it is retired", told.node
+            )
+            return
+        if await retires(self._gate, self._settings.purge, told.value, told.node, told.at):
             await asyncio.to_thread(self._gate.forget, told.node)
             self._ledger.retire(told.node)
             return

@@ -75,7 +75,7 @@ KEPT = {
             node=TEXT, state={"enum": ["counted", "late", "away"]}, matched=WHOLE, exact=FLAG
         )},
     ),
-    "Retirement": {**_object(node=TEXT), "additionalProperties": False},
+    "Retirement": {**_object(("node",), node=TEXT, force=FLAG), "additionalProperties": False},
 }  # fmt: skip
 """Schemas of answers and of what has no type of its own here."""
 
@@ -105,7 +105,12 @@ def _paths() -> dict[str, Any]:
             "get": {
                 "summary": "The orders with greater numbers, the oldest first.",
                 "parameters": [_question("after", WHOLE, "The number of an order.")],
-                "responses": {"200": _json(_named("History"), "At most 1000 orders."), **_refusals(400)},
+                "responses": {
+                    "200": _json(
+                        _named("History"), "At most 1000 orders, and no more than fit: go on from the last."
+                    ),
+                    **_refusals(400),
+                },
             },
         },
         "/v1/purges/{id}": {
@@ -126,7 +131,7 @@ def _paths() -> dict[str, Any]:
         },
         "/v1/nodes/retire": {
             "post": {
-                "summary": "Retire a node that has left for good.",
+                "summary": "Retire a node that has left for good; by `force` one that follows.",
                 "requestBody": {
                     "required": True,
                     "content": {"application/json": {"schema": _named("Retirement")}},

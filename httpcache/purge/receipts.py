@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from httpcache.messages import PurgeMark
+
 MOST_WORKERS = 256
 """Workers of one node."""
 POINTS = 4096
@@ -51,14 +53,25 @@ class Ledger:
         self._nodes: dict[str, list[WorkerRow]] = {}
         self._waiters: list[tuple[int, str | None, asyncio.Future[None]]] = []
 
-    def register(self, node: str, workers: int, now: float) -> None:
-        """A node and how many workers it runs; those it no longer runs are forgotten."""
+    def register(self, node: str, workers: int, now: float) -> bool:
+        """A node and how many workers it runs; those it no longer runs are forgotten. Whether that is new."""
         rows = self._nodes.setdefault(node, [])
-        if len(rows) != workers:
-            del rows[workers:]
-            rows += [WorkerRow(heard=now) for _ in range(workers - len(rows))]
-            self.is_changed = True
-            self._wake()
+        if len(rows) == workers:
+            return False
+        del rows[workers:]
+        rows += [WorkerRow(heard=now) for _ in range(workers - len(rows))]
+        self.is_changed = True
+        self._wake()
+        return True
+
+    def knows(self, node: str) -> bool:
+        """Whether there is a node of that name."""
+        return node in self._nodes
+
+    def is_heard(self, node: str, index: int, now: float) -> bool:
+        """Whether a worker follows and has been heard of lately."""
+        row = self._row(node, index)
+        return row is not None and row.feeds > 0 and now - row.heard <= self._silence
 
     def retire(self, node: str) -> bool:
         """Forget a node that has left for good; False when there is none of that name."""
@@ -169,14 +182,21 @@ class Ledger:
         nodes = {name: [[row.n, row.heard] for row in rows] for name, rows in self._nodes.items()}
         return {"epoch": self.epoch, "nodes": nodes}
 
-    def restore(self, document: dict[str, Any]) -> None:
-        """Take what was kept. Raises KeyError, TypeError or ValueError when it is malformed."""
-        same_epoch = document["epoch"] == self.epoch
+    def restore(self, document: dict[str, Any]) -> PurgeMark:
+        """Take what was kept; the furthest that a worker had confirmed.
+
+        Raises KeyError, TypeError or ValueError when it is malformed.
+        """
+        epoch = int(document["epoch"])
+        same_epoch = epoch == self.epoch
         for name, rows in document["nodes"].items():
             self._nodes[str(name)] = [
                 WorkerRow(int(n), float(heard), unknown=int(n)) if same_epoch else WorkerRow(0, float(heard))
                 for n, heard in rows
             ]
+        return PurgeMark(
+            epoch, max((int(n) for rows in document["nodes"].values() for n, _ in rows), default=0)
+        )
 
     def _row(self, node: str, index: int) -> WorkerRow | None:
         rows = self._nodes.get(node, [])

@@ -29,8 +29,8 @@ async def operator_of(
     return signer
 
 
-async def refusal_of(request: web.Request, gate: Gate) -> Problem | None:
-    """None when an operator or a node asks for what changes nothing."""
+async def asker_of(request: web.Request, gate: Gate) -> OrderClaims | Problem | None:
+    """Of who asks for what changes nothing: what an operator's token says, or None for a node; else what is wrong."""
     token = bearer(request)
     if isinstance(token, Problem):
         return token

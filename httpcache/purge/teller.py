@@ -15,6 +15,10 @@ PATIENCE = 5.0
 LARGEST_ANSWER = 65536
 
 
+class Refused(OSError):
+    """The keeper does not take what it is told."""
+
+
 class Teller:
     """Calls of `tell` one after the other, over one connection that is opened again when it has broken."""
 
@@ -43,6 +47,8 @@ class Teller:
         is_reused = self._connection is not None
         try:
             self._post(path, body, fields)
+        except Refused:
+            raise
         except (OSError, http.client.HTTPException) as error:
             self._forget()
             if not is_reused or self._closing or isinstance(error, TimeoutError):
@@ -65,6 +71,8 @@ class Teller:
         answer.read(LARGEST_ANSWER)
         if not answer.isclosed():
             self._forget()
+        if answer.status >= 400:
+            raise Refused(f"the log's keeper answers {path} with status {answer.status}")
 
     def _forget(self) -> None:
         if self._connection is not None:

@@ -40,7 +40,7 @@ class OrderClaims(Rights, frozen=True, kw_only=True):
 
 
 class NodeClaims(msgspec.Struct, frozen=True):
-    """What a node's token says: its name, and at the feed the worker's index, how many there are, and a nonce.
+    """What a node's token says: its name, and at the feed the worker's index, how many there are, a nonce, its mark.
 
     `client` is the address for which it hands something on.
     """
@@ -54,6 +54,7 @@ class NodeClaims(msgspec.Struct, frozen=True):
     workers: int = 1
     nonce: str = ""
     client: str = ""
+    after: str = ""
     nbf: float = 0.0
 
 
@@ -80,6 +81,7 @@ def node_token(
     workers: int = 1,
     nonce: str = "",
     client: str = "",
+    after: str = "",
 ) -> str:
     """A token that signs a body as a node and shows its key, so that it can be enrolled; `now` is Unix seconds."""
     claims = {
@@ -89,6 +91,7 @@ def node_token(
         "workers": workers,
         "nonce": nonce,
         **({"client": client} if client else {}),
+        "after": after,
     }
     return signed(key, claims, body, now, show_key=True)
 

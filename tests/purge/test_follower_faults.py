@@ -36,7 +36,7 @@ async def test_a_line_that_skips_an_order_breaks_the_connection_and_nothing_is_a
     complaints = len(edge._complaint)
     skipped = FeedLine(0, "", epoch, 1, 9, 0.2, after=8, orders=(Order(Kind.EVERYTHING),))
     admin.keeper.feed._line = lambda seq, nonce, *_, **__: _with(skipped, seq, nonce)
-    admin.keeper.feed._wake()
+    admin.keeper.feed.wake()
     await until(lambda: len(edge._complaint) > complaints)
     assert edge.watermarks.mark == PurgeMark(epoch, 0)
     del admin.keeper.feed._line
@@ -50,7 +50,7 @@ def _with(line: FeedLine, seq: int, nonce: str) -> FeedLine:
 async def test_a_line_of_somebody_else_is_not_believed(admin, edge, tmp_path):
     mallory = node_key(tmp_path / "m", "keeper")
     key, admin.keeper.feed._key = admin.keeper.feed._key, mallory
-    admin.keeper.feed._wake()
+    admin.keeper.feed.wake()
     await until(lambda: "signature" in edge._complaint or "another key" in edge._complaint)
     admin.keeper.feed._key = key
     assert (await admin.order("tag", "news"))["confirmed"]

@@ -108,3 +108,11 @@ def test_orders_under_one_token_are_numbered_one_by_one_and_all_in_the_log_or_no
     assert [logged.n for logged in log.append([batch])[0]] == [1, 2, 3]
     assert log.append([batch, wish("d")]) == [(), tuple(log.after(3, 10))]
     assert [logged.order.targets for logged in log.after(0, 10)] == [("a",), ("b",), ("c",), ("d",)]
+
+
+def test_what_is_read_at_once_is_bounded_by_its_octets_and_is_one_order_at_least():
+    log = PurgeLog(None, NOW)
+    log.append([Wish((Order(Kind.TAG, ("x" * 1000,)),) * 20, "a", "j", NOW + 60, NOW)])
+    assert [one.n for one in log.after(0, 100, 3500)] == [1, 2, 3]
+    assert [one.n for one in log.after(3, 100, 10)] == [4]
+    assert len(log.after(0, 100)) == 20

@@ -60,6 +60,7 @@ async def test_it_is_refused_to_retire(admin, edge, key, token, body, status, er
 
 
 async def test_a_token_retires_once(admin, edge, key):
+    await edge.close()
     token = signed(key, RETIRE)
     assert (await ask("POST", f"{admin.url}/v1/nodes/retire", token, RETIRE))[0] == 200
     assert (await ask("POST", f"{admin.url}/v1/nodes/retire", token, RETIRE))[1]["error"] == "token-replayed"

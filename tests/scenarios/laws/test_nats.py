@@ -85,7 +85,8 @@ async def test_a_receipt_from_any_node_names_all_until_one_is_retired(worlds):
         await world.edges[1].stop()
         receipt = await send_order(world.edges[0].admin_url, key, {"kind": "everything"}, 0.1)
         assert not receipt["confirmed"]
-        await world.edges[0].keeper.retire("edge-2")
+        body = b'{"node":"edge-2"}'
+        await world.edges[0].keeper.retire("edge-2", body, order_token(key, body, "edgeward", clock.now()))
         await until(lambda: "edge-2" not in names(world.shield))
         assert (await send_order(world.shield.admin_url, key, {"kind": "everything"}, 10.0))["confirmed"]
         await world.edges[1].start()

@@ -15,6 +15,7 @@ from httpcache.purge.bus_orders import end_of
 from httpcache.purge.bus_signed import Signed
 from httpcache.purge.client import OrderRefused, send_order
 from httpcache.purge.keys import load_private_key
+from httpcache.purge.rights import Rights
 from httpcache.purge.tokens import order_token, signed
 from tests.purge.asking import ask
 from tests.purge.nats_server import needs_nats
@@ -26,6 +27,7 @@ from tests.scenarios.world import World
 
 pytestmark = needs_nats
 
+FORCE = b'{"node":"edge-2","force":true}'
 URL_ORDER = b'{"kind":"url","targets":["http://site.example/a"],"wait":10}'
 
 
@@ -161,3 +163,30 @@ async def test_where_the_servers_answer_is_lost_nobody_says_that_an_order_is_not
             await purge(world, "tag", "zz")
         assert (refused.value.status, refused.value.error) == (503, "order-uncertain")
         await until(lambda: world.shield.worker.watermarks.mark.n == end_of(1))
+
+
+async def test_only_an_operators_word_retires_a_node_for_all(tmp_path, bus):
+    async with World(tmp_path, bus=bus, edges=2) as world:
+        key = load_private_key(world.operator_key)
+        body, other = b'{"node":"edge-2"}', b'{"node":"edge-1"}'
+        await purge(world, "tag", "a")
+        await world.edges[1].stop()
+        client = await nats.connect(bus.url)
+        await (await client.jetstream().key_value(f"{bus.name}-nodes")).delete("edge-2")
+        await client.close()
+        narrow = order_token(key, body, "edgeward", clock.now(), Rights(tags=("a",)))
+        for token, said in (
+            (narrow, body),
+            (order_token(key, other, "edgeward", clock.now()), other),
+            (order_token(key, body, "edgeward", clock.now() - 3600), body),
+            (order_token(key, other, "edgeward", clock.now()), body),
+        ):
+            await put(bus, "edge-2", msgspec.msgpack.encode(Signed(token, said)))
+        receipt = await purge(world, "tag", "b", wait=0.5)
+        assert [row["node"] for row in receipt["nodes"]] == ["edge-1", "edge-2", "shield"]
+        token = order_token(key, FORCE, "edgeward", clock.now())
+        assert (await ask("POST", f"{world.edges[0].admin_url}/v1/nodes/retire", token, FORCE))[0] == 200
+        await until(lambda: not any(node.keeper.ledger.knows("edge-2") for node in world.nodes[:2]))
+        assert (await purge(world, "tag", "c", wait=10))["confirmed"]
+        await world.edges[1].start()
+        assert "edge-2" in [row["node"] for row in (await purge(world, "tag", "d", wait=10))["nodes"]]
