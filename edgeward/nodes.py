@@ -57,11 +57,14 @@ def nodes(context: click.Context, to: Server, key: Path, audience: str, as_json:
 
 @nodes.command(epilog=EXAMPLES)
 @click.argument("name")
+@click.option(
+    "--force", is_flag=True, help="Also while it follows the log, as one whose key was stolen does."
+)
 @click.pass_context
-def retire(context: click.Context, name: str) -> None:
+def retire(context: click.Context, name: str, force: bool) -> None:
     """Forget the node NAME, which has left for good."""
     to, private, audience, as_json = context.obj
-    _answer(retire_node(to.url, private, name, audience=audience), to)
+    _answer(retire_node(to.url, private, name, force=force, audience=audience), to)
     click.echo(json.dumps({"retired": name}) if as_json else f"{name} is retired")
 
 

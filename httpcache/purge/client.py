@@ -44,9 +44,14 @@ async def ask_nodes(to_url: str, key: PrivateKey, *, audience: str = "edgeward")
     return await _ask("GET", f"{to_url.rstrip('/')}/v1/nodes", key, b"", 0.0, audience, "nodes")
 
 
-async def retire_node(to_url: str, key: PrivateKey, node: str, *, audience: str = "edgeward") -> None:
-    """Retire a node that has left for good. Raises OrderRefused, or OSError when there is no answer."""
-    body = msgspec.json.encode({"node": node})
+async def retire_node(
+    to_url: str, key: PrivateKey, node: str, *, force: bool = False, audience: str = "edgeward"
+) -> None:
+    """Retire a node that has left for good; by `force` one that follows the log, too.
+
+    Raises OrderRefused, or OSError when there is no answer.
+    """
+    body = msgspec.json.encode({"node": node, "force": force})
     await _ask("POST", f"{to_url.rstrip('/')}/v1/nodes/retire", key, body, 0.0, audience, "retired")
 
 

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from edgeward.cli import main
 from tests.purge.asking import ask
-from tests.purge.nodes import Admin
+from tests.purge.nodes import Admin, follower
 
 
 @pytest.fixture
@@ -55,6 +55,15 @@ async def test_a_node_is_retired_once(admin):
     assert (await run(admin, "retire", "edge-1")).stdout == "edge-1 is retired\n"
     again = await run(admin, "retire", "edge-1")
     assert again.exit_code == 1 and "No node of that name" in again.stderr
+
+
+async def test_a_node_that_follows_is_retired_by_force_alone(admin, tmp_path):
+    one = follower(admin, tmp_path / "e", "edge-2")
+    await one.start()
+    refused = await run(admin, "retire", "edge-2")
+    assert refused.exit_code == 1 and "edge-2 follows the log" in refused.stderr
+    assert (await run(admin, "retire", "edge-2", "--force")).stdout == "edge-2 is retired\n"
+    await one.close()
 
 
 async def test_a_listener_that_does_not_answer_is_told_in_a_line(admin):

@@ -94,6 +94,17 @@ async def test_a_receipt_is_waited_for(admin, key, edge):
     assert status == 200 and document["confirmed"]
 
 
+async def test_an_order_that_the_keepers_own_workers_have_not_applied_is_not_confirmed(admin, monkeypatch):
+    async def ignored(_: object) -> None:
+        pass
+
+    monkeypatch.setattr(admin.own, "_apply", ignored)
+    monkeypatch.setattr("httpcache.purge.api.OWN_WAIT", 0.05)
+    receipt = await admin.order("tag", "a", wait=0)
+    assert not receipt["confirmed"]
+    assert [(row["node"], row["state"]) for row in receipt["nodes"]] == [("keeper", "waiting")]
+
+
 async def test_history_tells_who_ordered_what(admin, key):
     for tag in ("a", "b", "c"):
         await admin.order("tag", tag, soft=True)
