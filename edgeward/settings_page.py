@@ -69,8 +69,8 @@ def _group(annotation: Any) -> type[BaseModel] | None:
 
 def _row(name: str, field: FieldInfo) -> str:
     kind = _kind(field.annotation, field.metadata)
-    if field.annotation is float:
-        kind = kind.replace("number", "seconds")  # every float is a time: its meaning ends in "in seconds"
+    if field.annotation is float and not _meaning(field).startswith("Share"):
+        kind = kind.replace("number", "seconds")  # every other float is a time
     cells = (f"`{name}`", kind, _default(field), _meaning(field))
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 

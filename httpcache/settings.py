@@ -28,6 +28,8 @@ class StoreSettings(Group):
     """Budget of the disk store of the node, in bytes; 0 keeps everything in RAM."""
     largest: Size = 8 * 2**30
     """Bodies larger than this are forwarded and not stored, in bytes."""
+    arriving: float = Field(default=0.5, gt=0, le=0.9)
+    """Share of the disk budget that bodies may take while they arrive, all together; a larger one is not stored."""
     segment: Annotated[Size, Field(ge=64 * 2**10)] = 2**20
     """Size of the segments a body is cut in, in bytes."""
     variants: int = Field(default=32, ge=1)

@@ -6,9 +6,18 @@ from bisect import bisect_right
 from collections.abc import Iterable
 
 from httpcache.store.admission import SecondMiss
+from httpcache.store.database import IN_DATABASE
 from httpcache.store.eviction import Eviction, Row
 from httpcache.store.ram import largest_body
+from httpcache.store.raw_disk import blocks_of
+from httpcache.store.records import HEAD_SIZE
 from httpcache.store.sieve import Sieve
+
+SEGMENT = 2**20
+"""Segments that bodies are cut in, in bytes; what is in a file takes whole blocks."""
+
+BLOCK = 4096
+"""Blocks of the disk, in bytes."""
 
 
 class Node:
@@ -49,7 +58,7 @@ class _Disk:
 
     def ask(self, key: str, size: int) -> bool:
         name = f"{key}.h"
-        cost = size + self._overhead
+        cost = on_disk(size) + self._overhead if self._overhead else size
         if self._rows.sizes.get(name) == cost:
             self._eviction.visit(name)
             return True
@@ -99,3 +108,12 @@ class _Rows:
             name = f"{prefix}.h"
             self._used -= self.sizes.pop(name)
             del self._names[self._numbers.pop(name)]
+
+
+def on_disk(size: int) -> int:
+    """What a body of `size` bytes takes: its last segment in the database where it is small, others in files."""
+    whole, rest = divmod(size, SEGMENT)
+    last = rest + HEAD_SIZE
+    return whole * blocks_of(SEGMENT + HEAD_SIZE, BLOCK) + (
+        last if last < IN_DATABASE else blocks_of(last, BLOCK)
+    )

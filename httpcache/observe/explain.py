@@ -64,7 +64,10 @@ NOT_STORED = {
     NotStoredReason.VARY_STAR: "It was not stored: Vary: * says that no other request gets the same.",
     NotStoredReason.PARTIAL: "It was not stored: it is a part that cannot be put to what is stored.",
     NotStoredReason.BYPASS: "It was not stored: the settings say to leave the store out here.",
-    NotStoredReason.TOO_LARGE: "It was not stored: it is larger than the settings allow (store.largest).",
+    NotStoredReason.TOO_LARGE: (
+        "It was not stored: it is larger than the settings allow (store.largest, store.arriving)."
+    ),
+    NotStoredReason.NO_ROOM: "It was not stored: other large bodies are on their way to disk (store.arriving).",
     NotStoredReason.NO_STRONG_VALIDATOR: (
         "It was not stored: only a range was asked for, and without a strong ETag ranges cannot be put together."
     ),

@@ -103,6 +103,7 @@ class NotStoredReason(StrEnum):
     PARTIAL = "partial"
     BYPASS = "bypass"
     TOO_LARGE = "too-large"
+    NO_ROOM = "no-room"
     INCOMPLETE = "incomplete"
     TOO_MANY_VARIANTS = "too-many-variants"
     NO_STRONG_VALIDATOR = "no-strong-validator"

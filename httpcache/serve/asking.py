@@ -17,7 +17,6 @@ from httpcache.rules.decisions import (
     AskAgain,
     DoNotStore,
     Freshened,
-    NotStoredReason,
     PassFailure,
     ServeStale,
     Standing,
@@ -238,15 +237,16 @@ class Asking:
     def _land(self, question: Question, came: Came, flight: FlightOf) -> tuple[Outcome, Landed]:
         tier, reply = self._tier, came.reply
         decision = decide_storing(question.head, reply.head, came.response_time, question.policy)
-        if isinstance(decision, Store) and reply.length is not None and reply.length > tier.largest:
-            decision = DoNotStore(NotStoredReason.TOO_LARGE)
+        body_id = tier.store.new_body_id(question.key.key)
+        if isinstance(decision, Store) and (reason := self._keeping.refusal(body_id, reply.length)):
+            decision = DoNotStore(reason)
         if isinstance(decision, DoNotStore):
             passed = Passed(reply, decision.reason)
             if question.validate is not None and passed.tells_of_the_next:
                 # What was asked about has been superseded: nothing may give it as if it were only stale.
                 tier.invalidations.mark(f"uri:{question.key.uri}", came.request_time)
             return Outcome.NOT_STORABLE, passed
-        form = Form("", tier.store.new_body_id(question.key.key), reply.length)
+        form = Form("", body_id, reply.length)
         stored = to_store(question, came, decision, reply.head.status, form)
         arriving = self._keeping.begin(came, stored, flight)
         return Outcome.SHARED, Stored(stored, arriving, reply.head.status, decision.unshared)

@@ -13,7 +13,7 @@ from httpcache.fetch.failures import NextHopError
 from httpcache.fetch.next_hop import Reply
 from httpcache.messages import Form, PurgeMark, Span, StoredResponse
 from httpcache.observe import metrics
-from httpcache.rules.decisions import Store
+from httpcache.rules.decisions import NotStoredReason, Store
 from httpcache.serve.landing import Landed
 from httpcache.serve.question import Question
 from httpcache.serve.resuming import Rest, close_octets
@@ -69,6 +69,15 @@ class Keeping:
         self._tier = tier
         self._pumps: set[asyncio.Task[None]] = set()
 
+    def refusal(self, body_id: str, length: int | None) -> NotStoredReason | None:
+        """Why a body that is about to arrive is not stored; None when it is, and has its room."""
+        store = self._tier.store
+        if length is None or length <= self._tier.settings.fetch.held_in_ram:
+            return NotStoredReason.TOO_LARGE if (length or 0) > store.largest else None
+        if length > store.largest:
+            return NotStoredReason.TOO_LARGE
+        return None if store.begin(body_id, length) else NotStoredReason.NO_ROOM
+
     def begin(self, came: Came, stored: StoredResponse, flight: FlightOf) -> ArrivingBody:
         """The body of a reply, as it arrives from now on."""
         tier = self._tier
@@ -95,7 +104,7 @@ class Keeping:
             async for data in octets:
                 metrics.FETCHED_BYTES.inc(len(data))
                 await arriving.write(data)
-                if arriving.kept and arriving.received > tier.settings.store.largest:
+                if arriving.kept and arriving.received > tier.store.largest:
                     arriving.stop_keeping()
                     tier.collapser.close(*flight)
                 if arriving.is_abandoned and not self._is_worth_finishing(arriving):

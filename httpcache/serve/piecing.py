@@ -38,7 +38,7 @@ class Piecing:
         assert question.piece is not None
         tier, reply = self._tier, came.reply
         builds = tier.store.disk is not None
-        limits = Limits(tier.largest, tier.settings.fetch.whole_up_to, builds)
+        limits = Limits(tier.store.largest, tier.settings.fetch.whole_up_to, builds)
         decision = decide_piece(
             question.head, question.piece, reply.head, came.response_time, question.policy, limits
         )

@@ -102,12 +102,6 @@ class Tier:
         return self.purges.overtakes(stored)
 
     @property
-    def largest(self) -> int:
-        """The largest body that is stored, in bytes."""
-        limit = self.settings.store.largest
-        return limit if self.store.disk is not None else min(limit, self.store.ram.largest)
-
-    @property
     def refuses(self) -> bool:
         """Whether nothing is answered that could have been purged: cut off, and the settings say so."""
         return self.purges.is_silent and self.settings.purge.when_cut_off == "refuse"

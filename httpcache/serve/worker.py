@@ -69,7 +69,7 @@ class Worker:
             settings.purge.watermarks, Standing.TOLERATED if tolerates else Standing.CUT_OFF
         )
         self.follower = Follower(settings, folder, index, self.watermarks)
-        self.store = TieredStore(settings.store, folder, evicts=index == 0)
+        self.store = TieredStore(settings.store, folder, worker=index)
         self.log = AccessLog(settings.observe.access_log)
         self.tier = Tier(
             settings=settings,

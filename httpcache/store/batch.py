@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from httpcache.store.budget import is_full
 from httpcache.store.counts import Counts
 from httpcache.store.database import FAULTS, Database, is_damage
 
@@ -37,9 +38,11 @@ class Batch:
     nothing of it is read until all of it could be removed. So the store forgets, and does not go back in time.
     """
 
-    def __init__(self, database: Database, counts: Counts) -> None:
+    def __init__(self, database: Database, counts: Counts, note_full: Callable[[], None]) -> None:
+        """`note_full` is told of every write that found no room on the disk."""
         self._database = database
         self._counts = counts
+        self._note_full = note_full
         self._doubts: dict[str, None] = {}
         self._all_in_doubt = False
 
@@ -100,9 +103,9 @@ class Batch:
             for one in hashes:
                 del self._doubts[one]
 
-    def remove_bodies(self, body_ids: Sequence[str]) -> None:
-        """Remove the segments of bodies."""
-        self.guarded("discard", lambda: self._database.remove_under(body_ids))
+    def remove_bodies(self, body_ids: Sequence[str]) -> bool:
+        """Remove the segments of bodies; whether they have gone."""
+        return self.guarded("discard", lambda: self._database.remove_under(body_ids))
 
     def guarded(self, kind: str, work: Callable[[], None]) -> bool:
         """Do something that may fail: the thread that writes must outlive whatever the disk holds against it."""
@@ -112,6 +115,8 @@ class Batch:
             self._counts.fault(kind, error)
             if is_damage(error):
                 self._database.note_damage()
+            if is_full(error):
+                self._note_full()
             self._roll_back()
             return False
         return True

@@ -9,9 +9,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from httpcache.messages import StoredResponse
+from httpcache.settings import StoreSettings
 from httpcache.store import records
 from httpcache.store.admission import SecondMiss
+from httpcache.store.arrivals import Arrivals
 from httpcache.store.batch import Delete, Operation, Put
+from httpcache.store.budget import Budget
 from httpcache.store.counts import Counts
 from httpcache.store.database import FAULTS, Database
 from httpcache.store.eviction import Eviction
@@ -19,7 +22,7 @@ from httpcache.store.folder import held_since
 from httpcache.store.give_back import GiveBack
 from httpcache.store.located import Located
 from httpcache.store.segments import Place
-from httpcache.store.sweep import sweep
+from httpcache.store.sweep import Left, sweep
 from httpcache.store.writer import Writer
 
 GRACE = 60.0
@@ -32,21 +35,34 @@ class DiskStore:
     Only making one may raise, one of FAULTS: when the folder cannot be used, or the database is kept locked.
     """
 
-    def __init__(self, folder: Path, budget: int, queue: int, counts: Counts, *, evicts: bool) -> None:
+    def __init__(self, folder: Path, settings: StoreSettings, counts: Counts, worker: int) -> None:
         self._counts = counts
-        self._database = Database(folder)
-        self.eviction = Eviction(self._database, folder / "visited", budget)
-        self._located = Located(self._database)
-        self._admission = SecondMiss(folder / "missed", budget)
-        self._writer = Writer(self._database, queue, counts, self.eviction, evicts=evicts)
-        self.giving = GiveBack(self._database, self._writer, self.eviction, self.discard)
-        self._evicts = evicts
+        self._worker = worker
+        self._evicts = worker == 0
+        self._share = settings.arriving
         # What a body's name says is compared with this: a worker that is started again must spare what others fetch.
         self._started = held_since(folder)
+        self._database = Database(folder)
+        budget = Budget(settings.disk, folder)
+        self.arrivals = Arrivals(folder / "arriving", worker, self._started, lambda: self.largest)
+        self.eviction = Eviction(
+            self._database, folder / "visited", budget, self.arrivals.total, settings.arriving
+        )
+        self._located = Located(self._database)
+        self._admission = SecondMiss(folder / "missed", settings.disk)
+        self._writer = Writer(
+            self._database, settings.queue, counts, self.eviction, self.arrivals.end, evicts=self._evicts
+        )
+        self.giving = GiveBack(self._database, self._writer, self.eviction, self.discard)
 
     def start(self) -> None:
-        """Start writing; the worker that evicts also sweeps what an earlier run left behind."""
-        self._writer.start(sweep(self._database, self._started, self._counts) if self._evicts else None)
+        """Start writing; the worker that evicts also sweeps what an earlier run left behind.
+
+        Any worker does when it was killed while bodies arrived: nobody else knows that they are nobody's now.
+        """
+        left = Left(self._started, self._worker, time.time())
+        is_needed = self._evicts or self.arrivals.were_left
+        self._writer.start(sweep(self._database, left, self._counts) if is_needed else None)
 
     async def close(self) -> None:
         """Write what waits, and close."""
@@ -63,13 +79,19 @@ class DiskStore:
         """Whether the budget is nearly used up, so that what is written costs something else its place."""
         return self.eviction.is_pressed
 
+    @property
+    def largest(self) -> int:
+        """What bodies on their way in may take together, in bytes; so none that is larger can be kept."""
+        return int(self._share * self.eviction.budget)
+
     def admits(self, key: str, size: int) -> bool:
         """Whether an object of `size` bytes that was missed just now is to be written; asked once for a miss."""
         return self._admission.admits(key, size, pressed=self.is_pressed)
 
     def new_body_id(self, key: str) -> str:
-        """A name for the segments of a new body of `key`; tells the time of its making, for the sweep."""
-        return f"{records.key_hash(key)}.{int(time.time()):010x}{secrets.token_hex(6)}"
+        """A name for the segments of a new body of `key`; tells when and by whom it was made, for the sweep."""
+        made = f"{int(time.time()):010x}{self._worker % 256:02x}{secrets.token_hex(5)}"
+        return f"{records.key_hash(key)}.{made}"
 
     def get(self, key: str) -> tuple[StoredResponse, ...]:
         """What is stored for a key, as if nobody had asked; a small read, made inline."""
@@ -91,8 +113,11 @@ class DiskStore:
         """Have the record of a key written behind segments (body id, index, octets)."""
         puts: list[Operation] = [_segment(*one) for one in bodies]
         puts.append(Put(records.record_name(key), records.encode_record(key, candidates)))
-        if not self._writer.add(puts):
-            for body_id in {form.body_id for one in candidates for form in one.forms}:
+        is_taken = self._writer.add(puts)
+        for body_id in {form.body_id for one in candidates for form in one.forms}:
+            if is_taken:
+                self.arrivals.end(body_id)
+            else:
                 self.discard(body_id)
 
     def remove(self, key: str) -> None:
@@ -101,6 +126,9 @@ class DiskStore:
 
     async def write(self, body_id: str, index: int, data: bytes) -> bool:
         """Keep a segment of an arriving body: True once it stands on disk."""
+        if not self.arrivals.grow(body_id, len(data)):
+            self._counts.refused += 1
+            return False
         self._hold(body_id)
         return await self._writer.written([_segment(body_id, index, data)])
 
@@ -149,6 +177,7 @@ class DiskStore:
 
     def discard(self, body_id: str) -> None:
         """Have the segments of a body removed once nobody can be reading them any more."""
+        self.arrivals.give_up(body_id)
         self._writer.remove_later(GRACE, body_id)
 
     def _read(self, name: str) -> bytes | None:

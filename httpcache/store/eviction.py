@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from math import ceil
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from httpcache.clock import monotonic
+from httpcache.store.budget import Budget
 from httpcache.store.shared_table import shared_memory, slot_of
 
 SLOTS = 2**20
@@ -63,8 +64,18 @@ class Rows(Protocol):
 class Eviction:
     """Removes records while the store is over its budget. `visit` and `measure` are for every worker."""
 
-    def __init__(self, rows: Rows, table: Path | None, budget: int) -> None:
-        self.budget = budget
+    def __init__(
+        self,
+        rows: Rows,
+        table: Path | None,
+        budget: Budget | int,
+        arriving: Callable[[], int] = lambda: 0,
+        share: float = 0.5,
+    ) -> None:
+        """`arriving`: bytes that no record names yet; `share`: how much of the budget they may be."""
+        self._budget = Budget(budget) if isinstance(budget, int) else budget
+        self._arriving = arriving
+        self._share = share
         self.evicted = 0
         self._rows = rows
         self._visits = shared_memory(table, SLOTS)
@@ -75,9 +86,22 @@ class Eviction:
         self.measure()
 
     @property
+    def budget(self) -> int:
+        """What the store may hold now, in bytes."""
+        return self._budget.now
+
+    @property
     def is_pressed(self) -> bool:
         """Whether the budget is nearly used up, so that what is written costs something else its place."""
         return self.used > PRESSED * self.budget
+
+    def note_full(self) -> None:
+        """A write has found the disk full: the store is over its budget, whatever it holds."""
+        self._budget.note_full()
+
+    def note_written(self) -> None:
+        """A write was done."""
+        self._budget.note_written()
 
     def visit(self, name: str) -> None:
         """Note that a record was read: it stays for another round."""
@@ -107,21 +131,25 @@ class Eviction:
         The first rounds take visits away, and what is neither held nor was `written` just now (names of records);
         the last takes that, too: a client that loses its body asks again, while a disk that fills up serves nobody.
         """
-        if self.measure() <= self.budget:
+        self._budget.give_way(self.measure())
+        if self.used <= self.budget:
             return
         rounds = 0
-        while self.used > self.budget * LOW and rounds <= LAST:
+        while (excess := self._excess()) > 0 and rounds <= LAST:
             rows = self._rows.records_after(self._hand, LOOK)
             if not rows:
                 rounds, self._hand = rounds + 1, 0
                 continue
-            victims = self._choose(
-                rows, self.used - int(self.budget * LOW), written if rounds < LAST else None
-            )
+            victims = self._choose(rows, excess, written if rounds < LAST else None)
             if victims:
                 self._rows.remove_under(victims)
                 self.evicted += len(victims)
                 self.measure()
+
+    def _excess(self) -> int:
+        """Bytes to be removed. What arrives is bounded; were it more all the same, nothing stored would go for that."""
+        goal = self.budget * LOW
+        return int(min(self.used - goal, self.used - self._arriving() - goal * (1 - self._share)))
 
     def _choose(self, rows: list[Row], excess: int, spared: Collection[str] | None) -> list[str]:
         """Move the hand over records; the cache keys' hashes of those that have no visit left.

@@ -25,6 +25,7 @@ class RawDisk(Disk):  # type: ignore[misc]
 
     def __init__(self, directory: str, **settings: Any) -> None:
         super().__init__(directory, **settings)
+        self._block = 0
         self.made: list[str] = []
         """Files made since this was last emptied: what to remove when their transaction fails."""
 
@@ -41,7 +42,10 @@ class RawDisk(Disk):  # type: ignore[misc]
         return key
 
     def store(self, value: Any, read: bool, key: Any = UNKNOWN) -> tuple[int, int, str | None, Any]:
-        """Size, mode, file name and database value of octets; large ones go to a file in one write."""
+        """Size, mode, file name and database value of octets; large ones go to a file in one write.
+
+        The size is what the file takes on the disk, for the budget goes by that.
+        """
         if type(value) is not bytes or read:
             raise NotOctets(f"a value of type {type(value).__name__}")
         if len(value) < self.min_file_size:
@@ -49,7 +53,13 @@ class RawDisk(Disk):  # type: ignore[misc]
         name, path = self.filename(key, value)
         self.made.append(name)
         self._write_file(Path(path), value)
-        return len(value), MODE_BINARY, name, None
+        return self._space(len(value)), MODE_BINARY, name, None
+
+    def _space(self, length: int) -> int:
+        """What a file of `length` bytes takes here, in bytes."""
+        if not self._block:
+            self._block = os.statvfs(self._directory).f_frsize
+        return blocks_of(length, self._block)
 
     def filename(self, key: Any = UNKNOWN, value: Any = UNKNOWN) -> tuple[str, str]:
         """A new file's name: one of 256 folders, random within."""
@@ -91,3 +101,8 @@ class RawDisk(Disk):  # type: ignore[misc]
         if type(file_path) is str and _NAME.fullmatch(file_path):
             with contextlib.suppress(OSError):
                 os.unlink(f"{self._directory}/{file_path}")
+
+
+def blocks_of(length: int, block: int) -> int:
+    """What a file of `length` bytes takes on a disk that gives space by blocks, in bytes."""
+    return -(-length // block) * block

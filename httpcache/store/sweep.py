@@ -9,6 +9,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import xxhash
 
@@ -19,20 +20,36 @@ from httpcache.store.database import Database
 PAGE = 200
 """Rows looked at in one step: between two, others write, and the event loop has its turn."""
 
-_BODY = re.compile(r"[0-9a-f]{32}\.([0-9a-f]{10})[0-9a-f]{12}\b")
-"""How the names of bodies begin: hash of the cache key, time and number."""
+_BODY = re.compile(r"[0-9a-f]{32}\.([0-9a-f]{10})([0-9a-f]{2})[0-9a-f]{10}\b")
+"""How the names of bodies begin: hash of the cache key, time, worker and number."""
 
 
-def sweep(database: Database, started: float, counts: Counts) -> Iterator[None]:
-    """Remove orphans older than `started` (Unix seconds), step by step: bodies that arrive now are not orphans yet."""
+class Left(NamedTuple):
+    """Who may have left orphans: the node's workers before it was `started`, and `worker` before it was `begun`."""
+
+    started: float
+    worker: int
+    begun: float
+
+    def has(self, segment: str) -> bool:
+        """Whether the body of a segment was begun by one of them; of a name that tells no time, no."""
+        match = _BODY.match(segment)
+        if match is None:
+            return False
+        is_own = int(match[2], 16) == self.worker
+        return int(match[1], 16) < (max(self.started, self.begun) if is_own else self.started) - 1
+
+
+def sweep(database: Database, left: Left, counts: Counts) -> Iterator[None]:
+    """Remove what was left behind, step by step: bodies that arrive now are not orphans yet."""
     database.clear_aside()
     yield
-    for orphans in _orphan_bodies(database, started):
+    for orphans in _orphan_bodies(database, left):
         if orphans:
             database.remove_under(orphans)
             _count(counts, len(orphans))
         yield
-    for files in _orphan_files(database, started):
+    for files in _orphan_files(database, left.started):
         for path in files:
             with contextlib.suppress(OSError):
                 os.unlink(path)
@@ -45,7 +62,7 @@ def _count(counts: Counts, orphans: int) -> None:
         counts.faults["orphans"] = counts.faults.get("orphans", 0) + orphans
 
 
-def _orphan_bodies(database: Database, started: float) -> Iterator[list[str]]:
+def _orphan_bodies(database: Database, left: Left) -> Iterator[list[str]]:
     """Keys of one cache key sort together, segments ("hash.0…") before the record ("hash.h") that names them."""
     after = prefix = ""
     group: set[str] = set()
@@ -57,7 +74,7 @@ def _orphan_bodies(database: Database, started: float) -> Iterator[list[str]]:
                 orphans += group
                 prefix, group = own, set()
             if not key.endswith(".h"):
-                if _made(key) < started - 1:
+                if left.has(key):
                     group.add(key.rpartition(".")[0])
             elif group:
                 # A record in a file is a rare and large one: all that stands beside it is taken to be named.
@@ -74,12 +91,6 @@ def _page(database: Database, after: str) -> list[tuple[str, bytes | None]]:
         (after, PAGE),
     )
     return [(str(key), value if isinstance(value, bytes) else None) for key, value in rows.fetchall()]
-
-
-def _made(key: str) -> float:
-    """When a segment's body began, in Unix seconds; never for what tells no time."""
-    match = _BODY.match(key)
-    return float(int(match[1], 16)) if match else float("inf")
 
 
 def _orphan_files(database: Database, started: float) -> Iterator[list[Path]]:

@@ -25,22 +25,24 @@ INLINE = 64 * 2**10
 class TieredStore:
     """Stored responses by cache key. Synchronous calls are quick; nothing here raises but `read` (SegmentLost)."""
 
-    def __init__(self, settings: StoreSettings, folder: Path, *, evicts: bool = True) -> None:
+    def __init__(self, settings: StoreSettings, folder: Path, *, worker: int = 0) -> None:
+        """`worker`: its number in the node; the first one evicts for all."""
         self.counts = Counts()
-        self.disk = self._disk(settings, folder, evicts=evicts) if settings.disk else None
+        self.disk = self._disk(settings, folder, worker) if settings.disk else None
         self.ram = RamStore(settings.ram, has_disk=self.disk is not None)
         self.segments: SegmentSink = self.disk or ScratchSegments(
             settings.segment, folder if folder.is_dir() else None
         )
         self.segment = settings.segment
         self._recent = Recent()
+        self._largest = settings.largest
         self._variants = settings.variants
         self._numbers = itertools.count()
 
-    def _disk(self, settings: StoreSettings, folder: Path, *, evicts: bool) -> DiskStore | None:
+    def _disk(self, settings: StoreSettings, folder: Path, worker: int) -> DiskStore | None:
         """The disk store; None when it cannot be used now: then the node answers from RAM until it is restarted."""
         try:
-            return DiskStore(folder, settings.disk, settings.queue, self.counts, evicts=evicts)
+            return DiskStore(folder, settings, self.counts, worker)
         except FAULTS as error:
             self.counts.fault("open", error)
             return None
@@ -115,11 +117,15 @@ class TieredStore:
             self.ram.put(key, merged, {})
         return merged
 
-    def admits(self, key: str, length: int) -> bool:
-        """Whether a body of `length` bytes that was just missed would be kept; asked once, when its fetch begins."""
-        if self.disk is None or length <= self.ram.largest:
-            return length <= self.ram.largest
-        return self.disk.admits(key, length)
+    @property
+    def largest(self) -> int:
+        """The largest body that is stored, in bytes: it must not cost everything else its place."""
+        on_disk = self.disk.largest if self.disk is not None else 0
+        return min(self._largest, max(on_disk, self.ram.largest))
+
+    def begin(self, body_id: str, length: int) -> bool:
+        """Have room for a body that goes to disk as it comes; False when others that arrive have it."""
+        return self.disk is None or self.disk.arrivals.begin(body_id, length)
 
     def keep(self, stored: StoredResponse, bodies: Mapping[str, bytes]) -> None:
         """Store a response in the place of the one with the same selecting fields; `bodies` by body id, whole.
@@ -140,7 +146,14 @@ class TieredStore:
         else:
             candidates = self._held_in_ram(stored.key, candidates, bodies)
             self.ram.put(stored.key, candidates, bodies)
+            self._end_arrivals(stored)
         self._discard((*before, stored), candidates)
+
+    def _end_arrivals(self, stored: StoredResponse) -> None:
+        """Of what went to RAM alone, nothing is on its way to disk any more."""
+        if self.disk is not None:
+            for body_id in _bodies_of((stored,)):
+                self.disk.arrivals.end(body_id)
 
     def _held_in_ram(
         self, key: str, candidates: tuple[StoredResponse, ...], bodies: Mapping[str, bytes]

@@ -28,6 +28,9 @@ PULSE = 0.05
 BREATH = 0.002
 """Pause between two steps of the chore when there is nothing else to do, in seconds."""
 
+AGAIN = 10.0
+"""When the removal of a body that could not be removed is tried again, in seconds."""
+
 ROOM_WAIT = 1.0
 """Longest wait of another worker for room that the one that evicts is to make, in seconds."""
 
@@ -44,14 +47,23 @@ class Writer:
     """The one thread of a worker that writes to the disk store. A failed batch is forgotten and counted."""
 
     def __init__(
-        self, database: Database, limit: int, counts: Counts, eviction: Eviction, *, evicts: bool
+        self,
+        database: Database,
+        limit: int,
+        counts: Counts,
+        eviction: Eviction,
+        removed: Callable[[str], None],
+        *,
+        evicts: bool,
     ) -> None:
+        """`removed` is told of each body whose segments have gone."""
         self._database = database
         self._limit = limit
         self._counts = counts
         self._eviction = eviction
+        self._removed = removed
         self._evicts = evicts
-        self._batch = Batch(database, counts)
+        self._batch = Batch(database, counts, eviction.note_full)
         self._most = min(BATCH, eviction.budget // 100)
         self._log = max(2**18, min(LOG, eviction.budget // 100))
         self._moved = threading.Condition()
@@ -143,13 +155,20 @@ class Writer:
                 closing = self._closing and not jobs
                 due = self._take_due()
             self._batch.clear_doubts()
-            if due:
-                self._batch.remove_bodies(due)
+            self._remove(due)
             self._do(jobs)
             self._do_a_step()
             if closing:
                 self._database.close_connections()
                 return
+
+    def _remove(self, bodies: list[str]) -> None:
+        if bodies and self._batch.remove_bodies(bodies):
+            for body_id in bodies:
+                self._removed(body_id)
+        elif bodies and not self._closing:
+            for body_id in bodies:
+                self.remove_later(AGAIN, body_id)
 
     def _pause(self) -> float | None:
         """How long to sleep when there is nothing to do, in seconds."""
@@ -179,6 +198,8 @@ class Writer:
     def _do(self, jobs: list[_Job]) -> None:
         operations = [one for job in jobs for one in job.operations]
         succeeded = self._batch.write(operations, room=not operations or self._has_room())
+        if succeeded:
+            self._eviction.note_written()
         with self._moved:
             for job in jobs:
                 self._octets -= job.size

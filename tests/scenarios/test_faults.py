@@ -108,3 +108,22 @@ async def test_while_another_holds_the_database_everything_is_answered(world):
     for connection in held:
         connection.execute("ROLLBACK")
         connection.close()
+
+
+async def test_a_body_larger_than_the_disk_is_passed_on_and_costs_nothing_that_is_stored(worlds):
+    store = {"ram": 0, "disk": "2MiB", "segment": "64KiB"}
+    fetch = {"held_in_ram": "128KiB"}
+    async with worlds(tiers=1, store=store, fetch=fetch) as world:
+        stored = world.edges[0].worker.store
+        for number in range(10):
+            world.origin.answers(f"/small/{number}", b"s" * 1000, **FIELDS)
+            await world.get(f"/small/{number}")
+        world.origin.answers("/known", BODY, **FIELDS)
+        world.origin.answers("/unknown", BODY, chunked=True, **FIELDS)
+        for target in ("/known", "/unknown"):
+            assert (await world.get(target)).body == BODY
+            await settled(stored)
+            assert stored.disk.eviction.used < 2 * 2**20
+        for number in range(10):
+            await world.get(f"/small/{number}")
+            assert len(world.origin.seen(f"/small/{number}")) == 1

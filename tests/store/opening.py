@@ -22,8 +22,8 @@ def settings(ram: int = 2**22, disk: int = 2**24, **more) -> StoreSettings:
     return StoreSettings(ram=ram, disk=disk, segment=SEGMENT, **more)
 
 
-async def opened(folder: Path, *, evicts: bool = True, **more) -> TieredStore:
-    made = TieredStore(settings(**more), folder, evicts=evicts)
+async def opened(folder: Path, *, worker: int = 0, **more) -> TieredStore:
+    made = TieredStore(settings(**more), folder, worker=worker)
     await made.start()
     return made
 

@@ -66,7 +66,7 @@ async def test_a_store_that_another_worker_uses_is_not_set_aside(tmp_path):
     made = await make(tmp_path)
     one = await opened(tmp_path)
     (tmp_path / "damaged").touch()
-    other = await opened(tmp_path, evicts=False)
+    other = await opened(tmp_path, worker=1)
     assert other.look_up("k0") == one.look_up("k0") == (made["k0"][0],)
     await other.close()
     await one.close()

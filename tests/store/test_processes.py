@@ -80,7 +80,7 @@ async def test_the_worker_that_evicts_keeps_the_budget_for_another_that_writes(
 ):
     budget = 6 * 2**20
     with process(EVICTOR, tmp_path, budget) as evictor:
-        store = await opened(tmp_path, disk=budget, ram=2**17, evicts=False)
+        store = await opened(tmp_path, disk=budget, ram=2**17, worker=1)
         highest = 0
         for n in range(250):
             filled(store, f"k{n}", 40_000)
@@ -99,7 +99,7 @@ async def test_where_nobody_evicts_others_stop_writing_at_the_budget(
 ):
     monkeypatch.setattr("httpcache.store.writer.ROOM_WAIT", 0.0)
     budget = 4 * 2**20
-    store = await opened(tmp_path, disk=budget, ram=0, evicts=False)
+    store = await opened(tmp_path, disk=budget, ram=0, worker=1)
     for n in range(150):
         filled(store, f"k{n}", 40_000)
         if n % 10 == 0:
@@ -143,9 +143,9 @@ def orphans(folder: Path) -> list[str]:
     return sorted(files - known)
 
 
-async def orphaned(folder: Path) -> tuple[object, str]:
+async def orphaned(folder: Path, worker: int = 0) -> tuple[object, str]:
     """A response that is kept, and a body without a record, as a killed node leaves them."""
-    store = await opened(folder)
+    store = await opened(folder, worker=worker)
     kept, _ = filled(store, "kept", SEGMENT)
     orphan = store.new_body_id("gone")
     assert await store.segments.write(orphan, 0, b"o" * SEGMENT)
@@ -181,7 +181,7 @@ async def opened_later(folder: Path, **more) -> TieredStore:
 async def test_a_worker_that_is_started_again_spares_what_others_are_fetching(tmp_path):
     with lock_data_folder(tmp_path):
         os.utime(tmp_path / "lock", (1, 1))  # the node has been up for long
-        _, arriving = await orphaned(tmp_path)
+        _, arriving = await orphaned(tmp_path, worker=1)
         again = await opened(tmp_path)
         await settled(again)
         assert await again.segments.read(arriving, 0) == b"o" * SEGMENT

@@ -154,7 +154,7 @@ async def test_the_budget_of_the_disk_is_kept_and_what_is_read_stays(tmp_path, e
 
 
 async def test_two_workers_share_what_either_writes(tmp_path):
-    one, other = await opened(tmp_path), TieredStore(settings(), tmp_path, evicts=False)
+    one, other = await opened(tmp_path), TieredStore(settings(), tmp_path, worker=1)
     await other.start()
     first = stored(received=1000.0, body_id="h.1")
     one.keep(first, {"h.1": b"old"})
@@ -172,7 +172,7 @@ async def test_two_workers_share_what_either_writes(tmp_path):
 
 
 async def test_what_ram_has_of_later_is_not_replaced_by_what_another_worker_writes(tmp_path):
-    one, other = await opened(tmp_path), await opened(tmp_path, evicts=False)
+    one, other = await opened(tmp_path), await opened(tmp_path, worker=1)
     newer, older = stored(received=2000.0, body_id="h.2"), stored(received=1000.0, body_id="h.1")
     one.keep(newer, {"h.2": b"new"})
     await settled(one)
@@ -184,7 +184,7 @@ async def test_what_ram_has_of_later_is_not_replaced_by_what_another_worker_writ
 
 
 async def test_variants_that_several_workers_keep_do_not_push_each_other_out(tmp_path):
-    one, other = await opened(tmp_path), await opened(tmp_path, evicts=False)
+    one, other = await opened(tmp_path), await opened(tmp_path, worker=1)
     first = stored(variant="de", body_id="h.1")
     one.keep(first, {"h.1": b"deu"})
     await settled(one)
@@ -225,7 +225,7 @@ async def test_a_form_made_later_stands_beside_the_first(store):
     assert store.body(found, found.forms[0]) == b"abc"
 
 
-async def test_a_body_that_is_being_read_is_not_evicted_under_its_reader(tmp_path):
+async def test_a_body_that_is_being_read_is_not_evicted_under_its_reader(tmp_path, everything_is_admitted):
     store = await opened(tmp_path, ram=2**17, disk=8 * 2**20)
     body = os.urandom(2**20)
     first = stored("http://a/0", store.new_body_id("http://a/0"), len(body))

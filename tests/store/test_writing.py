@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-import pytest
-
 from httpcache.store.raw_disk import RawDisk
 from tests.store.opening import SEGMENT, filled, full_disk, opened, settled
 from tests.store.things import stored
@@ -125,16 +123,6 @@ async def test_a_full_disk_store_takes_large_bodies_at_their_second_request_only
     second, body = filled(store, "large", SEGMENT, received=2000.0)
     await settled(store)
     assert store.disk.get("large") == (second,)
-    assert [store.admits("huge", 2**20), store.admits("huge", 2**20)] == [False, True]
-    await store.close()
-
-
-@pytest.mark.parametrize(
-    ("disk", "length", "admitted"), [(0, 2**20, True), (0, 2**20 + 1, False), (2**24, 2**23, True)]
-)
-async def test_what_would_be_kept_can_be_asked_before_it_arrives(tmp_path, disk, length, admitted):
-    store = await opened(tmp_path, disk=disk)
-    assert store.admits("k", length) is admitted
     await store.close()
 
 
