@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
 
 from httpcache.observe import metrics_files
@@ -103,11 +105,18 @@ def count_hits(count: int, octets: int, quick: int, seconds: float) -> None:
     observe_quick("hit", quick, seconds)
 
 
+class NotTold(Exception):
+    """What was counted cannot be read now; the message says why."""
+
+
 def exposition(folder: str) -> bytes:
-    """The metrics of all workers that write to `folder`, in Prometheus' text format."""
+    """The metrics of all workers that write to `folder`, in Prometheus' text format. Raises NotTold."""
     registry = CollectorRegistry()
-    multiprocess.MultiProcessCollector(registry, path=folder)  # type: ignore[no-untyped-call]
-    return generate_latest(registry)
+    try:
+        multiprocess.MultiProcessCollector(registry, path=folder)  # type: ignore[no-untyped-call]
+        return generate_latest(registry)
+    except (OSError, ValueError, RuntimeError, struct.error) as error:  # gone, cut, or not what was written
+        raise NotTold(f"{error}") from error
 
 
 def forget_worker(pid: int, folder: str) -> None:

@@ -14,6 +14,7 @@ from httpcache.purge import api
 from httpcache.purge.keeper import LogKeeper
 from httpcache.serve.worker_report import WorkerReport
 from httpcache.settings import Settings
+from httpcache.store.counts import Counts
 
 
 class Admin:
@@ -30,6 +31,7 @@ class Admin:
         self._settings = settings
         self._metrics_folder = metrics_folder
         self._reports = reports
+        self._faults = Counts()
         app = web.Application(client_max_size=2**20)
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
@@ -81,5 +83,9 @@ class Admin:
         return web.json_response(body, status=200 if ready else 503)
 
     async def _metrics(self, _: web.Request) -> web.Response:
-        text = await asyncio.to_thread(metrics.exposition, str(self._metrics_folder))
+        try:
+            text = await asyncio.to_thread(metrics.exposition, str(self._metrics_folder))
+        except metrics.NotTold as error:
+            self._faults.fault("metrics", error)
+            return web.Response(text=f"not to be told now: {error}\n", status=503)
         return web.Response(body=text, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})

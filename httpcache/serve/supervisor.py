@@ -23,7 +23,7 @@ from httpcache.serve.sockets import StartError, listening
 from httpcache.serve.worker_report import WorkerReport
 from httpcache.setting_kinds import split_address
 from httpcache.settings import Settings
-from httpcache.store.folder import DataFolderError, lock_data_folder
+from httpcache.store.folder import DataFolderError, HeldFolder, lock_data_folder
 
 if TYPE_CHECKING:
     from httpcache.serve.control import Control
@@ -32,6 +32,12 @@ log = logging.getLogger("edgeward")
 
 RESTART_PAUSE = 0.5
 """Least time between two starts of one worker, in seconds: a worker that cannot start must not spin."""
+
+LOOK_EVERY = 2.0
+"""How often is looked whether the data folder is still there, in seconds."""
+
+QUIET = 60.0
+"""Seconds between two log lines that say that it cannot be made anew."""
 
 TRIES = 3
 """Starts of a worker that has never been ready, before the node gives up."""
@@ -58,13 +64,18 @@ class WorkerProcess:
         self._sock = sock
         self._metrics_folder = metrics_folder
         self._stopping = False
+        self._leaving: dict[asyncio.Task[None], asyncio.subprocess.Process] = {}
+        """Processes that have been replaced, until they end."""
+        self._replaced = asyncio.Event()
 
     async def keep_running(self) -> None:
-        """Start the process, and again each time it ends, until told to stop."""
+        """Start the process, and again each time it ends or is replaced, until told to stop."""
         tries = 0
         while not self._stopping:
             started = clock.monotonic()
-            await self._run_once()
+            run = asyncio.create_task(self._run_once())
+            if await self._is_replaced(run):
+                continue
             tries += 1
             if not self.ready.is_set() and tries == TRIES:
                 log.error("worker %d does not start: see the lines above", self.index)
@@ -72,6 +83,25 @@ class WorkerProcess:
             if not self._stopping:
                 log.error("worker %d ended with %s; starting it again", self.index, self._status())
                 await asyncio.sleep(max(0.0, RESTART_PAUSE - (clock.monotonic() - started)))
+        if self._leaving:
+            await asyncio.wait(self._leaving)
+
+    async def _is_replaced(self, run: asyncio.Task[None]) -> bool:
+        """Wait for the end of a run, or until another process is to take over; whether that is so."""
+        replaced = asyncio.create_task(self._replaced.wait())
+        await asyncio.wait((run, replaced), return_when=asyncio.FIRST_COMPLETED)
+        replaced.cancel()
+        self._replaced.clear()
+        if run.done() or self.process is None:
+            await run
+            return False
+        self._leaving[run] = self.process
+        run.add_done_callback(lambda ended: self._leaving.pop(ended, None))
+        return True
+
+    def replace(self) -> None:
+        """Have another process take over: this one finishes what it has once the other is ready."""
+        self._replaced.set()
 
     async def _run_once(self) -> None:
         environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(self._metrics_folder)}
@@ -97,14 +127,21 @@ class WorkerProcess:
             process.stdin.write(self._order() + b"\n")
             await process.stdin.drain()
         async for line in process.stdout:
-            with contextlib.suppress(msgspec.MsgspecError):
-                self.report = msgspec.json.decode(line, type=WorkerReport)
-            if self.report.ready:
-                self.ready.set()
+            if self.process is process:
+                self._hear(line)
         await process.wait()
-        self.report = WorkerReport()
+        if self.process is process:
+            self.report = WorkerReport()
         if self.ended is not None:
             self.ended(process.pid)
+
+    def _hear(self, line: bytes) -> None:
+        with contextlib.suppress(msgspec.MsgspecError):
+            self.report = msgspec.json.decode(line, type=WorkerReport)
+        if self.report.ready:
+            self.ready.set()
+            for process in self._leaving.values():
+                _signal(process, signal.SIGTERM)
 
     def _order(self) -> bytes:
         """What the process is to do, in one line."""
@@ -119,13 +156,21 @@ class WorkerProcess:
         """Have the worker drain and end."""
         self._stopping = True
         self.may_begin.set()
-        if self.process is not None and self.process.returncode is None:
-            self.process.send_signal(signal.SIGTERM)
+        self._signal_all(signal.SIGTERM)
 
     def kill(self) -> None:
         """End the worker at once."""
-        if self.process is not None and self.process.returncode is None:
-            self.process.kill()
+        self._signal_all(signal.SIGKILL)
+
+    def _signal_all(self, number: signal.Signals) -> None:
+        for process in (self.process, *self._leaving.values()):
+            if process is not None:
+                _signal(process, number)
+
+
+def _signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
+    if process.returncode is None:
+        process.send_signal(number)
 
 
 class Supervisor:
@@ -135,7 +180,7 @@ class Supervisor:
         self,
         settings: Settings,
         module: str,
-        folder: Path,
+        folder: HeldFolder,
         sockets: list[socket.socket],
         admin: socket.socket,
     ):
@@ -143,7 +188,7 @@ class Supervisor:
         self._sockets = sockets
         self._admin_socket = admin
         self._folder = folder
-        self._metrics_folder = metrics_folder = folder / "metrics"
+        self._metrics_folder = metrics_folder = folder.path / "metrics"
         metrics_folder.mkdir(mode=0o700, exist_ok=True)
         for old in metrics_folder.glob("*.db"):
             old.unlink()
@@ -172,11 +217,12 @@ class Supervisor:
             worker.may_begin.set()
         ready = asyncio.create_task(self._announce())
         stopping = asyncio.create_task(stop.wait())
-        # A worker's task ends by itself only when it gave up.
-        await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        watching = asyncio.create_task(self._watch_folder())
+        # These end by themselves only when they gave up.
+        await asyncio.wait([stopping, watching, *tasks], return_when=asyncio.FIRST_COMPLETED)
         code = 0 if stopping.done() else 1
-        stopping.cancel()
-        ready.cancel()
+        for one in (stopping, watching, ready):
+            one.cancel()
         await self._drain(tasks)
         await control.close()
         return code
@@ -184,9 +230,32 @@ class Supervisor:
     async def _control(self) -> Control:
         """The admin listener and the keeper. Imported here, as that takes as long as a worker takes to be there."""
         make = importlib.import_module("httpcache.serve.control").Control
-        control: Control = make(self._settings, self._folder, self._metrics_folder, self._reports)
+        control: Control = make(self._settings, self._folder.path, self._metrics_folder, self._reports)
         await control.start(self._admin_socket)
         return control
+
+    async def _watch_folder(self) -> None:
+        """Make the data folder anew where it has gone, and have others use it; ends where it is another node's."""
+        told = -QUIET
+        while True:
+            if await asyncio.to_thread(self._folder.look):
+                await asyncio.sleep(LOOK_EVERY)
+                continue
+            try:
+                await asyncio.to_thread(self._folder.make_anew)
+                self._metrics_folder.mkdir(mode=0o700, exist_ok=True)
+            except (DataFolderError, OSError) as error:
+                if self._folder.is_taken:
+                    log.error("ending: %s", error)
+                    return
+                if clock.monotonic() - told >= QUIET:
+                    told = clock.monotonic()
+                    log.error("the data folder has gone, and cannot be made anew now: %s", error)
+                await asyncio.sleep(LOOK_EVERY)
+                continue
+            log.error("the data folder %s had gone: it is made anew, and so are workers", self._folder.path)
+            for worker in self.workers:
+                worker.replace()
 
     async def _end_at_once(self, tasks: list[asyncio.Task[None]]) -> None:
         for worker in self.workers:
@@ -224,10 +293,10 @@ def run(settings: Settings, module: str) -> int:
     )
     folder = Path(settings.data_folder)
     try:
-        with lock_data_folder(folder):
+        with lock_data_folder(folder) as held:
             sockets = listening(*split_address(settings.listen), settings.workers, "listen")
             admin = listening(*settings.admin_address, 1, "admin")[0]
-            return _run_loop(lambda: Supervisor(settings, module, folder, sockets, admin))
+            return _run_loop(lambda: Supervisor(settings, module, held, sockets, admin))
     except DataFolderError as error:
         raise StartError(f"data: {error}") from error
     except (OSError, sqlite3.Error) as error:

@@ -24,7 +24,7 @@ class Counts:
     faults: dict[str, int] = field(default_factory=dict)
     _told: dict[str, float] = field(default_factory=dict)
 
-    def fault(self, kind: str, error: BaseException | None = None) -> None:
+    def fault(self, kind: str, error: BaseException | str | None = None) -> None:
         """Count a fault that cost a slower answer; the first of its kind in a minute is logged."""
         self.faults[kind] = self.faults.get(kind, 0) + 1
         now = time.monotonic()

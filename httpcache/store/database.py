@@ -13,6 +13,7 @@ from pathlib import Path
 
 import diskcache
 
+from httpcache.store.counts import Counts
 from httpcache.store.eviction import Row
 from httpcache.store.raw_disk import NotOctets, RawDisk
 
@@ -44,7 +45,8 @@ _PASSING = {
 class Database:
     """One worker's way into the disk store. Raises one of FAULTS where it cannot be opened now."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, counts: Counts) -> None:
+        self._counts = counts
         self.folder = folder / "store"
         self._aside = folder / "store.damaged"
         self._mark = folder / "damaged"
@@ -66,7 +68,7 @@ class Database:
             fcntl.flock(self._turn, fcntl.LOCK_SH)
             alone = False
         if alone and self._mark.exists():
-            self._set_aside()
+            self._set_aside("found damaged while it was used")
         try:
             self._open_caches()
         except Exception as error:
@@ -74,7 +76,7 @@ class Database:
                 raise
             if not alone:
                 raise NotOctets(f"not a database of ours: {error}") from error
-            self._set_aside()
+            self._set_aside(f"no database of ours: {error}")
             self._open_caches()
         fcntl.flock(self._turn, fcntl.LOCK_SH)
 
@@ -93,7 +95,10 @@ class Database:
             connection.execute("BEGIN IMMEDIATE")
             connection.execute("ROLLBACK")
 
-    def _set_aside(self) -> None:
+    def _set_aside(self, reason: str) -> None:
+        self._counts.fault(
+            "open", f"{self.folder / 'cache.db'} is set aside, and the store begins empty: {reason}"
+        )
         shutil.rmtree(self._aside, ignore_errors=True)
         with contextlib.suppress(FileNotFoundError):
             self.folder.rename(self._aside)

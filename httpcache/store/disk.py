@@ -42,7 +42,7 @@ class DiskStore:
         self._share = settings.arriving
         # What a body's name says is compared with this: a worker that is started again must spare what others fetch.
         self._started = held_since(folder)
-        self._database = Database(folder)
+        self._database = Database(folder, counts)
         budget = Budget(settings.disk, folder)
         self.arrivals = Arrivals(folder / "arriving", worker, self._started, lambda: self.largest)
         self.eviction = Eviction(
@@ -63,6 +63,10 @@ class DiskStore:
         left = Left(self._started, self._worker, time.time())
         is_needed = self._evicts or self.arrivals.were_left
         self._writer.start(sweep(self._database, left, self._counts) if is_needed else None)
+
+    def remove_all(self, hashes: Sequence[str]) -> None:
+        """Remove all that stands under these hashes of cache keys, before it is used. Raises one of FAULTS."""
+        self._database.remove_under(hashes)
 
     async def close(self) -> None:
         """Write what waits, and close."""

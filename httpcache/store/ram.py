@@ -82,6 +82,10 @@ class RamStore:
         self._sieve: Sieve[Shelf] = Sieve(budget)
         self.largest = largest_body(budget, has_disk=has_disk)
 
+    def have_disk(self) -> None:
+        """There is a disk from now on: larger bodies are for that."""
+        self.largest = largest_body(self._sieve.budget, has_disk=True)
+
     @property
     def used(self) -> int:
         """Bytes in use."""

@@ -13,6 +13,7 @@ from httpcache.settings import StoreSettings
 from httpcache.store.counts import Counts
 from httpcache.store.database import FAULTS
 from httpcache.store.disk import DiskStore
+from httpcache.store.late_disk import LateDisk
 from httpcache.store.ram import RamStore
 from httpcache.store.recent import Recent
 from httpcache.store.records import key_hash
@@ -28,6 +29,7 @@ class TieredStore:
     def __init__(self, settings: StoreSettings, folder: Path, *, worker: int = 0) -> None:
         """`worker`: its number in the node; the first one evicts for all."""
         self.counts = Counts()
+        self._late: LateDisk | None = None
         self.disk = self._disk(settings, folder, worker) if settings.disk else None
         self.ram = RamStore(settings.ram, has_disk=self.disk is not None)
         self.segments: SegmentSink = self.disk or ScratchSegments(
@@ -40,20 +42,32 @@ class TieredStore:
         self._numbers = itertools.count()
 
     def _disk(self, settings: StoreSettings, folder: Path, worker: int) -> DiskStore | None:
-        """The disk store; None when it cannot be used now: then the node answers from RAM until it is restarted."""
+        """The disk store; None when it cannot be used now: then the node answers from RAM until it can be."""
         try:
             return DiskStore(folder, settings, self.counts, worker)
         except FAULTS as error:
             self.counts.fault("open", error)
+            self._late = LateDisk(lambda: DiskStore(folder, settings, self.counts, worker), self.counts)
             return None
 
     async def start(self) -> None:
         """Begin to write behind."""
         if self.disk is not None:
             self.disk.start()
+        elif self._late is not None:
+            self._late.start(self._adopt)
+
+    def _adopt(self, disk: DiskStore) -> None:
+        self._late = None
+        self.disk = disk
+        self.segments = disk
+        self.ram.have_disk()
+        disk.start()
 
     async def close(self) -> None:
         """Write what waits."""
+        if self._late is not None:
+            await self._late.close()
         if self.disk is not None:
             await self.disk.close()
 
@@ -134,6 +148,8 @@ class TieredStore:
         """
         self._recent.drop(stored.key)
         stored = replace(stored, fields=stored.fields.sharing_names())
+        if self._late is not None:
+            self._late.note(stored.key)
         on_disk = self.disk.get(stored.key) if self.disk is not None else ()
         before = self._merged(stored.key, on_disk)
         others = [one for one in before if one.selecting != stored.selecting]
@@ -199,6 +215,8 @@ class TieredStore:
         if stored is not None and left == before:
             return
         self.ram.drop(key)
+        if self._late is not None:
+            self._late.note(key)
         if self.disk is not None:
             if left:
                 self.disk.put(key, left, ())

@@ -12,6 +12,7 @@ import time
 
 import pytest
 
+from httpcache.serve.supervisor import LOOK_EVERY
 from tests.scenarios.ports import free_port
 from tests.scenarios.processes import Command, node, read_json
 
@@ -109,6 +110,43 @@ def test_fetch_restart_kill_and_purge(cdn):
         ).stdout.decode()
         assert "edgeward_requests_total" in text
         assert command.stop(signal.SIGINT) == 0
+
+
+def test_a_data_folder_that_vanishes_is_made_anew_and_nodes_know_each_other_as_before(cdn):
+    target, asked = "/objects/one?size=50000&ttl=600&tag=news", ("-H", "Host: site.example")
+    (_, _, shield_admin), (_, url, admin) = cdn["shield"], cdn["edges"][0]
+    curl(url + target, *asked)
+    for name, own_admin in (("edge-1", admin), ("shield", shield_admin)):
+        before = {worker["pid"] for worker in read_json(f"{own_admin}/readyz")["workers"]}
+        remember_keys(cdn, name)
+        shutil.rmtree(cdn["folder"] / name)
+        assert curl(f"{own_admin}/metrics")[0].split()[1] in ("200", "503")
+        wait_for_others(own_admin, before)
+        wait_ready(own_admin)
+        assert "edgeward_store_bytes" in curl(f"{own_admin}/metrics")[1].decode()
+        assert (cdn["folder"] / name / "store" / "cache.db").exists()
+    wait_ready(admin, shield_admin)
+    other = "/objects/two?size=50000&ttl=600&tag=news"
+    bodies = {curl(url + other, *asked)[1] for _ in range(3)}
+    assert len(bodies) == 1
+    assert ";hit" in nearest(curl(url + other, *asked)[0])
+    assert purge(cdn, shield_admin, "--tag", "news")["confirmed"]
+    assert ";hit" not in nearest(curl(url + other, *asked)[0])
+
+
+def remember_keys(cdn, name: str) -> None:
+    """Wait until the supervisor has looked at the folder of a node since the last change to its keys."""
+    time.sleep(2 * LOOK_EVERY)
+
+
+def wait_for_others(admin: str, pids: set[int]) -> None:
+    """Wait until other workers than those have taken over."""
+    for _ in range(400):
+        workers = read_json(f"{admin}/readyz")["workers"]
+        if all(worker["ready"] and worker["pid"] not in pids for worker in workers):
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"{admin}: {workers}")
 
 
 def wait_ready(*admins: str) -> None:

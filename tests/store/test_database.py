@@ -26,10 +26,13 @@ async def make(folder, count: int = 6) -> dict[str, tuple[object, bytes]]:
 
 
 @pytest.mark.parametrize("octets", [b"", b"no database at all" * 500], ids=["an empty file", "another file"])
-async def test_a_store_begins_anew_where_its_database_is_none(tmp_path, octets):
+async def test_a_store_begins_anew_where_its_database_is_none_and_says_so(tmp_path, octets, caplog):
     await make(tmp_path)
     (tmp_path / "store" / "cache.db").write_bytes(octets)
     store = await opened(tmp_path)
+    if octets:  # of an empty file, SQLite makes a database
+        assert store.counts.faults["open"] == 1
+        assert "set aside" in caplog.text
     assert store.look_up("k0") == ()
     filled(store, "k0", 10)
     await settled(store)

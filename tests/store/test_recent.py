@@ -53,7 +53,7 @@ async def test_what_another_worker_changes_is_seen_when_the_time_is_up(store, tm
     first, _ = filled(store, "http://a/x", LARGE)
     await settled(store)
     assert store.look_up(first.key) == (first,)
-    other = await opened(tmp_path, evicts=False, ram=2**20)
+    other = await opened(tmp_path, worker=1, ram=2**20)
     second, _ = filled(other, "http://a/x", LARGE, received=2000.0)
     await other.close()
     assert store.look_deeper(first.key) == (second,)

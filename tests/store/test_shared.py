@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
+import time
 
 import pytest
 
+from httpcache.store import folder
 from httpcache.store.admission import SecondMiss
 from httpcache.store.folder import DataFolderError, lock_data_folder
 from httpcache.store.invalidations import InvalidationMarks
@@ -43,6 +46,79 @@ def test_a_folder_that_others_may_write_to_is_refused(tmp_path):
     os.chmod(tmp_path / "d", 0o777)
     with pytest.raises(DataFolderError, match="chmod"), lock_data_folder(tmp_path / "d"):
         pass
+
+
+@pytest.fixture
+def held(tmp_path, monkeypatch):
+    """A folder that is held, with a key that was seen in it."""
+    monkeypatch.setattr(folder, "QUIET", 0.0)
+    with lock_data_folder(tmp_path / "d") as held:
+        (held.path / "keys").mkdir()
+        (held.path / "keys" / "node.key").write_bytes(b"key")
+        assert held.look()
+        yield held
+
+
+def test_a_folder_that_has_gone_is_made_anew_with_its_keys(held):
+    shutil.rmtree(held.path)
+    assert not held.look()
+    held.make_anew()
+    assert held.look()
+    assert (held.path / "keys" / "node.key").read_bytes() == b"key"
+    assert stat.S_IMODE((held.path / "keys" / "node.key").stat().st_mode) == 0o600
+    with pytest.raises(DataFolderError, match="in use by another node"), lock_data_folder(held.path):
+        pass
+
+
+def test_a_folder_that_another_node_has_taken_is_not_made_anew(held):
+    shutil.rmtree(held.path)
+    with lock_data_folder(held.path):
+        assert not held.look()
+        with pytest.raises(DataFolderError):
+            held.make_anew()
+    assert held.is_taken
+
+
+def test_a_key_that_was_removed_does_not_come_back(held):
+    (held.path / "keys" / "node.key").unlink()
+    assert held.look()
+    shutil.rmtree(held.path)
+    held.make_anew()
+    assert list((held.path / "keys").iterdir()) == []
+
+
+def test_another_database_in_the_place_of_the_one_in_use_counts_as_none(held):
+    (held.path / "store").mkdir()
+    (held.path / "store" / "cache.db").touch()
+    assert held.look()
+    (held.path / "store" / "other").touch()
+    (held.path / "store" / "other").replace(held.path / "store" / "cache.db")
+    assert not held.look()
+    held.make_anew()
+    assert held.look()
+
+
+def test_nothing_is_made_anew_while_somebody_still_removes(held, monkeypatch):
+    shutil.rmtree(held.path)
+    (held.path / "store").mkdir(parents=True)
+    left = [held.path / "store" / str(n) for n in range(3)]
+    for one in left:
+        one.touch()
+    monkeypatch.setattr(time, "sleep", lambda _: left.pop().unlink() if left else None)
+    held.make_anew()
+    assert left == []
+
+
+@pytest.mark.parametrize("name", ["keys", "store", "lock"])
+def test_a_part_without_which_nothing_goes_counts_as_all(held, name):
+    (held.path / "store").mkdir()
+    (held.path / "store" / "cache.db").touch()
+    assert held.look()
+    gone = held.path / name
+    shutil.rmtree(gone) if gone.is_dir() else gone.unlink()
+    assert not held.look()
+    held.make_anew()
+    assert held.look()
 
 
 @pytest.fixture
