@@ -13,6 +13,7 @@ from httpcache.rules.dates import format_http_date
 from httpcache.rules.decisions import Handling, Refusal, Reuse, Served
 from httpcache.rules.fields import EntityTag, parse_entity_tag, parse_entity_tags
 from httpcache.rules.forwarding import Identity, returned_fields
+from httpcache.rules.pieces import PartOfPiece
 from httpcache.rules.preconditions import Precondition, decide_precondition
 from httpcache.rules.proxy_status import add_proxy_status
 from httpcache.rules.ranges import Part, Ranges, Unsatisfiable, content_range, decide_range, multipart
@@ -210,6 +211,14 @@ def _partial(
     fields = fields.replacing("Content-Type", f"multipart/byteranges; boundary={separator}")
     fields = fields.adding(("Content-Length", str(octets)))
     return Composed(ResponseHead(206, fields), form, spans, parts, octets)
+
+
+def part_head(response: ResponseHead, part: PartOfPiece) -> ResponseHead:
+    """The head of a 206 that passes on a part of what came in another."""
+    size = part.span[1] - part.span[0]
+    fields = response.fields.without({"content-md5", "content-digest", "content-range", "content-length"})
+    told = ("Content-Range", content_range(part.span, part.length)), ("Content-Length", str(size))
+    return replace(response, fields=fields.adding(*told))
 
 
 def passed_head(response: ResponseHead, handling: Handling, context: Context) -> ResponseHead:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from httpcache.messages import Fields, Line, RequestHead, ResponseHead, Span, StoredResponse
-from httpcache.rules.cache_control import parse_request_directives
 from httpcache.rules.combining import completion, decide_storing_part, parse_content_range
 from httpcache.rules.decisions import DoNotStore, NotStoredReason, Store
 from httpcache.rules.fields import parse_entity_tag
@@ -18,16 +17,6 @@ def aligned(at: int, size: int, length: int | None = None) -> Span:
     """The segment of `size` bytes that octet `at` is in; the last one ends with the representation."""
     first = at - at % size
     return first, first + size if length is None else min(first + size, length)
-
-
-def asks_for_itself(request: RequestHead) -> bool:
-    """Whether a range is for one client alone, so that what answers it would most likely not be stored.
-
-    It is forwarded as it is: fetching an aligned segment first would cost the origin a second request.
-    """
-    return "range" in request.fields and (
-        "authorization" in request.fields or parse_request_directives(request.fields).no_store
-    )
 
 
 def first_piece(request: RequestHead, size: int) -> Span | None:
@@ -132,3 +121,29 @@ def decide_piece(
         if not limits.builds or kept.length <= limits.whole_up_to
         else DoNotStore(NotStoredReason.NO_STRONG_VALIDATOR)
     )
+
+
+@dataclass(frozen=True, slots=True)
+class PartOfPiece:
+    """Octets `span` of a representation of `length`, out of a response whose octets begin with `sent_from`."""
+
+    span: Span
+    length: int
+    sent_from: int
+
+
+def part_of_piece(request: RequestHead, response: ResponseHead, now: float) -> PartOfPiece | None:
+    """What a GET asks for, where the 206 that came for a piece has all of it in one run; `now` is Unix seconds.
+
+    None too where the request has conditions: they are evaluated by whoever sees the whole.
+    """
+    told = parse_content_range(response.fields.get("content-range"))
+    if told is None or any(name in request.fields for name in ("if-none-match", "if-modified-since")):
+        return None
+    decision = decide_range(request, replace(response, status=200), told.length, now)
+    if not isinstance(decision, Ranges) or len(decision.spans) != 1:
+        return None
+    span = decision.spans[0]
+    if not (told.span[0] <= span[0] and span[1] <= told.span[1]):
+        return None
+    return PartOfPiece(span, told.length, told.span[0])

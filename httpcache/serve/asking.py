@@ -12,6 +12,7 @@ from httpcache.fetch.failures import NextHopError
 from httpcache.fetch.next_hop import Reply
 from httpcache.messages import Form, Line, PurgeMark, ResponseHead, StoredResponse
 from httpcache.observe import metrics
+from httpcache.rules.collapsing import Apart, is_never_stored
 from httpcache.rules.combining import parse_content_range
 from httpcache.rules.decisions import (
     AskAgain,
@@ -63,7 +64,9 @@ class Asking:
                 match self._judge(question, validate, came):
                     case Freshened() as freshened:
                         await came.reply.close()
-                        return Outcome.SHARED, self._freshened(freshened, came.mark, flight_key, flight)
+                        return Outcome.SHARED, self._freshened(
+                            question, freshened, came.mark, (flight_key, flight)
+                        )
                     case ServeStale():
                         await came.reply.close()
                         return Outcome.FAILED, Failed(None, came.reply.head)
@@ -216,13 +219,14 @@ class Asking:
         return reply
 
     def _freshened(
-        self, freshened: Freshened, mark: PurgeMark, flight_key: object, flight: Flight[Landed]
+        self, question: Question, freshened: Freshened, mark: PurgeMark, flight: FlightOf
     ) -> Stored:
         """Keep what a 304 freshened: proven good as far as the log had been followed when the question was sent."""
         fresh = [replace(one, mark=mark) for one in freshened.stored]
         for one in fresh:
-            self._tier.store.keep(one, {})
-        self._tier.collapser.close(flight_key, flight)
+            if not is_never_stored(question.head):
+                self._tier.store.keep(one, {})
+        self._tier.collapser.close(*flight)
         return Stored(fresh[0], None, 304, freshened.unshared)
 
     def keep_post(self, question: Question, reply: Reply, mark: PurgeMark) -> Stored | None:
@@ -241,7 +245,7 @@ class Asking:
         if isinstance(decision, Store) and (reason := self._keeping.refusal(body_id, reply.length)):
             decision = DoNotStore(reason)
         if isinstance(decision, DoNotStore):
-            passed = Passed(reply, decision.reason)
+            passed = Passed(reply, decision.reason, "authorization" in question.head.fields)
             if question.validate is not None and passed.tells_of_the_next:
                 # What was asked about has been superseded: nothing may give it as if it were only stale.
                 tier.invalidations.mark(f"uri:{question.key.uri}", came.request_time)
@@ -265,9 +269,14 @@ class Asking:
         await self._piecing.drain()
         await self._keeping.drain()
 
-    def keep_apart(self, key: str) -> None:
-        """Remember that requests for `key` gain nothing by waiting for each other (hit-for-miss)."""
-        self._tier.collapser.keep_apart(key, clock.monotonic() + self._tier.settings.fetch.uncollapsible)
+    def keep_apart(self, key: str, apart: Apart) -> None:
+        """Remember of whom it is known that waiting for each other gains them nothing (hit-for-miss)."""
+        until = clock.monotonic() + self._tier.settings.fetch.uncollapsible
+        self._tier.collapser.keep_apart((key, apart), until)
+
+    def is_apart(self, key: str, apart: Apart) -> bool:
+        """Whether that is remembered of `key`."""
+        return self._tier.collapser.is_apart((key, apart), clock.monotonic())
 
 
 def _as_stored(question: Question, head: ResponseHead, mark: PurgeMark) -> StoredResponse:

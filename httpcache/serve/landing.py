@@ -8,6 +8,7 @@ from httpcache.fetch.arriving import ArrivingBody
 from httpcache.fetch.failures import NextHopError
 from httpcache.fetch.next_hop import Reply
 from httpcache.messages import Line, ResponseHead, Span, StoredResponse
+from httpcache.rules.collapsing import Apart
 from httpcache.rules.decisions import NotStoredReason
 
 
@@ -43,30 +44,35 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
-class Unfit:
-    """A 206 that cannot be kept as a piece: whoever wants a range asks for just that, each by itself."""
-
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
 class Passed:
     """A response that is not stored: only the leader may read it. `detail` says why."""
 
     reply: Reply
     detail: str
-
-    @property
-    def is_of_response(self) -> bool:
-        """Whether it is the response that may not be stored, whoever asks; else only this request's was not."""
-        if self.reply.head.status == 416:  # it was this request that asked for what is beyond the end
-            return False
-        return self.detail not in (NotStoredReason.REQUEST_NO_STORE, NotStoredReason.AUTHORIZATION)
+    is_authorized: bool = False
+    """Whether its request had Authorization."""
+    is_piece: bool = False
+    """Whether it came for a piece of a representation, all of which may perhaps be stored."""
 
     @property
     def tells_of_the_next(self) -> bool:
         """Whether the next response may most likely not be stored either; a failure (5xx) says nothing of it."""
-        return self.is_of_response and self.reply.head.status < 500
+        if self.reply.head.status == 416:  # it was this request that asked for what is beyond the end
+            return False
+        own_wish = self.detail in (NotStoredReason.REQUEST_NO_STORE, NotStoredReason.AUTHORIZATION)
+        return not own_wish and self.reply.head.status < 500
+
+    @property
+    def apart(self) -> Apart | None:
+        """Who gains nothing by waiting from now on; None where it says nothing of the next response.
+
+        What one user may not share is no word about what those get who say nothing of themselves.
+        """
+        if self.is_piece and self.detail in (NotStoredReason.PARTIAL, NotStoredReason.NO_STRONG_VALIDATOR):
+            return Apart.RANGES
+        if self.is_authorized and self.reply.head.status < 500:
+            return Apart.AUTHORIZED
+        return Apart.EVERYONE if self.tells_of_the_next else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +83,7 @@ class Failed:
     head: ResponseHead | None = None
 
 
-Landed = Stored | Piece | Unfit | Passed | Failed
+Landed = Stored | Piece | Passed | Failed
 
 
 async def close_abandoned(landed: Landed) -> None:

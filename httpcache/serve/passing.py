@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 from httpcache.fetch.failures import NextHopError
 from httpcache.fetch.next_hop import Reply
 from httpcache.messages import RequestHead
-from httpcache.rules.answers import passed_head
+from httpcache.rules.answers import part_head, passed_head
 from httpcache.rules.cache_key import cache_key
 from httpcache.rules.decisions import (
     Forward,
@@ -19,33 +18,16 @@ from httpcache.rules.decisions import (
 )
 from httpcache.rules.forwarding import max_forwards_reached
 from httpcache.rules.invalidation import invalidated_groups, invalidated_uris
+from httpcache.rules.pieces import part_of_piece
 from httpcache.rules.validation import FAILURES, decide_failure, freshen_by_head
 from httpcache.serve.answering import Answering
 from httpcache.serve.asking import Asking, When
 from httpcache.serve.exchange import Answer, Incoming
 from httpcache.serve.landing import Passed
+from httpcache.serve.passed import PassedBody
 from httpcache.serve.question import Question
-from httpcache.serve.resuming import Rest, close_octets, passed_span
 from httpcache.serve.tier import Tier
 from httpcache.settings import SitePolicy
-
-
-class PassedBody:
-    """The body of a response that nobody else reads: from the next hop to one client, held by nobody."""
-
-    def __init__(self, reply: Reply, rest: Rest | None) -> None:
-        """`rest` is how more of it is asked for where it ends too early."""
-        self._reply = reply
-        span = passed_span(reply.head.status, reply.head.fields, reply.length)
-        self._chunks = reply.chunks() if rest is None or span is None else rest.octets(reply, span)
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self._chunks
-
-    async def aclose(self) -> None:
-        """Give the connection back, or drop it when octets are left."""
-        await close_octets(self._chunks)
-        await self._reply.close()
 
 
 class Passing:
@@ -126,17 +108,34 @@ class Passing:
             return self._answering.stale(question, outcome.reuse, reply.head.status)
         return reply, when
 
+    def pass_piece(self, question: Question, landed: Passed) -> Answer | None:
+        """The answer with octets of a 206 that came for a piece and is not stored; None where it lacks some of them."""
+        reply = landed.reply
+        part = part_of_piece(question.head, reply.head, self._tier.now())
+        if part is None:
+            return None
+        handling = self._handling(question, reply, landed.detail)
+        head = passed_head(part_head(reply.head, part), handling, self._answering.context())
+        first, end = part.span
+        rest = self._asking.rest_of_passed(question, reply)
+        body = PassedBody(reply, rest, (first - part.sent_from, end - part.sent_from))
+        return Answer(head, body, end - first, handling)
+
     def pass_on(self, question: Question, landed: Passed) -> Answer:
         """The answer that streams a reply to the one client that asked."""
-        reply, decision = landed.reply, question.decision
+        reply = landed.reply
+        handling = self._handling(question, reply, landed.detail)
+        head = passed_head(reply.head, handling, self._answering.context())
+        rest = self._asking.rest_of_passed(question, reply)
+        return Answer(head, PassedBody(reply, rest), reply.length, handling)
+
+    def _handling(self, question: Question, reply: Reply, detail: str) -> Handling:
+        decision = question.decision
         bypassed = decision.reason in (ForwardReason.BYPASS, ForwardReason.METHOD)
-        handling = Handling(
+        return Handling(
             Served.BYPASS if bypassed else Served.MISS,
             fwd=decision.reason,
             fwd_status=reply.head.status,
             key=question.key.key,
-            detail=landed.detail or decision.detail,
+            detail=detail or decision.detail,
         )
-        head = passed_head(reply.head, handling, self._answering.context())
-        rest = self._asking.rest_of_passed(question, reply)
-        return Answer(head, PassedBody(reply, rest), reply.length, handling)

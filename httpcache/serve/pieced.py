@@ -9,6 +9,7 @@ from typing import cast
 
 from httpcache.messages import Octets, Span, StoredResponse
 from httpcache.rules.answers import Composed
+from httpcache.rules.collapsing import Apart
 from httpcache.rules.decisions import Candidate, Forward, ForwardReason, Standing
 from httpcache.rules.partial import held_up_to, is_partial
 from httpcache.rules.pieces import aligned, first_piece, is_buildable, next_piece
@@ -38,6 +39,8 @@ class Pieces:
 
     def prepared(self, question: Question) -> Question:
         """The question, with the piece to ask for where the whole is not what is wanted, or not all that lacks."""
+        if self._asking.is_apart(question.key.key, Apart.RANGES):
+            return question
         head, now = question.head, self.tier.now()
         partial = _partial(question)
         if partial is not None:

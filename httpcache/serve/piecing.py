@@ -16,7 +16,7 @@ from httpcache.rules.decisions import DoNotStore, Standing
 from httpcache.rules.partial import is_partial
 from httpcache.rules.pieces import FetchWhole, KeepPiece, Limits, decide_piece
 from httpcache.serve.keeping import Came, FlightOf, to_store
-from httpcache.serve.landing import Landed, Piece, Unfit
+from httpcache.serve.landing import Landed, Passed, Piece
 from httpcache.serve.question import Question
 from httpcache.serve.resuming import close_octets
 from httpcache.serve.tier import Tier
@@ -47,8 +47,9 @@ class Piecing:
                 await reply.close()
                 return None
             case DoNotStore(reason):
-                await reply.close()
-                return Outcome.NOT_STORABLE, Unfit(reason)
+                return Outcome.NOT_STORABLE, Passed(
+                    reply, reason, "authorization" in question.head.fields, is_piece=True
+                )
             case KeepPiece():
                 return Outcome.SHARED, self._begin(question, came, decision, flight)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import assert_never
 
-from httpcache import clock
 from httpcache.fetch.collapse import Joined
 from httpcache.messages import PurgeMark, RequestHead, StoredResponse
 from httpcache.observe import metrics
 from httpcache.rules.cache_key import CacheKey, cache_key
+from httpcache.rules.collapsing import Apart, Going, Way, decide_way, is_never_stored
 from httpcache.rules.decisions import (
     Candidate,
     Forward,
@@ -24,15 +25,13 @@ from httpcache.rules.decisions import (
 )
 from httpcache.rules.forwarding import is_loop
 from httpcache.rules.partial import as_whole
-from httpcache.rules.pieces import asks_for_itself
-from httpcache.rules.preconditions import is_for_origin
 from httpcache.rules.reuse import decide_reuse
 from httpcache.rules.validation import decide_failure
 from httpcache.serve.answering import Answering
 from httpcache.serve.asking import Asking
 from httpcache.serve.bodies import StoredContent
 from httpcache.serve.exchange import Answer, Incoming
-from httpcache.serve.landing import Failed, Landed, Passed, Piece, Stored, Unfit
+from httpcache.serve.landing import Failed, Landed, Passed, Piece, Stored
 from httpcache.serve.passing import Passing
 from httpcache.serve.pieced import Pieces
 from httpcache.serve.question import Question
@@ -93,7 +92,7 @@ class Transactions:
             decision, candidates = self._decide(head, key, policy, behind=peer is not None)
             match decision:
                 case Reuse():
-                    if decision.refresh:
+                    if decision.refresh and not is_never_stored(head):
                         self._refreshing.start(incoming, key, policy, decision.stored)
                     answer = self._answering.reuse(head, decision, key)
                     if await self._stands(answer, incoming):
@@ -104,12 +103,11 @@ class Transactions:
                     question = Question(incoming, key, policy, decision, tuple(candidates), peer, since)
                     if head.method == "HEAD":
                         return await self._passing.forward_head(question)
-                    if is_for_origin(head) or (question.validate is None and asks_for_itself(head)):
-                        return await self._passing.forward_alone(question, "")
                     question = self._pieces.prepared(question)
-                    if attempt == ATTEMPTS - 1 or self._tier.collapser.is_apart(key.key, clock.monotonic()):
-                        return await self._passing.forward_alone(question)
-                    came = await self._ask(question, names)
+                    going = self._going(question, names, is_last=attempt == ATTEMPTS - 1)
+                    if going.way is Way.AS_SENT:
+                        return await self._passing.forward_alone(question, going.detail)
+                    came = await self._ask(question, names, going.way)
                     if not isinstance(came, Answer):
                         names |= came
                     elif await self._stands(came, incoming):
@@ -118,6 +116,18 @@ class Transactions:
                     assert_never(decision)
         # Every attempt found octets that were lost the moment after: ask as if nothing were stored.
         return await self._passing.forward_alone(Question(incoming, key, policy, Forward(ForwardReason.MISS)))
+
+    def _going(self, question: Question, names: frozenset[str], *, is_last: bool) -> Going:
+        """How a request goes to the next hop. It waits for others' fetches a few times at the most."""
+        going = decide_way(question.head, question.selected, partial(self._asking.is_apart, question.key.key))
+        if going.way is Way.TOGETHER and is_last:
+            going = Going(Way.BY_ITSELF)
+        if going.way is Way.BY_ITSELF and question.validate is None:
+            # One at a time is stored, so that the next find it. The others do not wait for that.
+            if self._tier.collapser.is_under_way(question.flight_key(names)):
+                return Going(Way.AS_SENT, "not-collapsible")
+            return Going(Way.TOGETHER)
+        return going
 
     async def _behind(self, head: RequestHead) -> PurgeMark | None:
         """How far the tier that asks has followed the purge log, if this one does not get there within a while."""
@@ -166,9 +176,11 @@ class Transactions:
             content.goes_on = rest.octets_of if rest is not None else None
         return True
 
-    async def _ask(self, question: Question, names: frozenset[str]) -> Answer | frozenset[str]:
+    async def _ask(self, question: Question, names: frozenset[str], way: Way) -> Answer | frozenset[str]:
         """The answer, or, when what landed does not serve this request, the names of the fields it varies by."""
-        flight_key = question.flight_key(names)
+        flight_key: object = question.flight_key(names)
+        if way is Way.BY_ITSELF:
+            flight_key = flight_key, object()  # which nobody else has
         joined = await self._tier.collapser.join(
             flight_key, lambda flight: self._asking.lead(question, flight_key, flight)
         )
@@ -178,15 +190,16 @@ class Transactions:
             case Stored() | Piece() as landed:
                 return self._landed(question, landed, flight_key, joined)
             case Passed() as landed:
-                if joined.led and landed.tells_of_the_next:
-                    self._asking.keep_apart(question.key.key)
+                if landed.apart is not None:
+                    self._asking.keep_apart(question.key.key, landed.apart)
                 if joined.led:
+                    if landed.is_piece:
+                        return await self._pass_piece(question, landed)
                     return self._passing.pass_on(question, landed)
-                if not landed.is_of_response:
-                    return frozenset()  # the leader's own wish: those who waited wait for another
-            case Unfit(detail):
-                self._asking.keep_apart(question.key.key)
-                return await self._passing.forward_alone(question, detail)
+                if landed.apart is not Apart.EVERYONE and landed.reply.head.status < 500:
+                    return (
+                        frozenset()
+                    )  # it says nothing of this one, or this one knows now that it is not to wait
             case Failed() as landed:
                 return self._failed(question, landed)
             case None:
@@ -194,6 +207,16 @@ class Transactions:
             case _:
                 assert_never(joined.landing)
         return await self._passing.forward_alone(question)
+
+    async def _pass_piece(self, question: Question, landed: Passed) -> Answer | frozenset[str]:
+        """Answer with a piece that is not stored, where all that is wanted is in it; else ask for just that."""
+        answer = self._passing.pass_piece(question, landed)
+        if answer is not None:
+            return answer
+        await landed.reply.close()
+        if landed.apart is Apart.RANGES and "range" not in question.head.fields:
+            return frozenset()  # the whole can be asked for, and stored
+        return await self._passing.forward_alone(question, landed.detail)
 
     def _landed(
         self, question: Question, landed: Stored | Piece, flight_key: object, joined: Joined[Landed]
@@ -219,7 +242,7 @@ class Transactions:
                 if landed.stored.request_time < question.since:
                     return varies  # asked before this request came: not what it wants, which is its own wish alone
             elif not isinstance(decision, Reuse):
-                self._asking.keep_apart(question.key.key)
+                self._asking.keep_apart(question.key.key, Apart.VALIDATING)
                 return varies
             if landed.arriving is not None and not landed.arriving.may_be_joined:
                 return varies

@@ -16,7 +16,6 @@ from httpcache.rules.pieces import (
     KeepPiece,
     Limits,
     aligned,
-    asks_for_itself,
     decide_piece,
     first_piece,
     is_buildable,
@@ -90,19 +89,6 @@ def test_a_piece_is_asked_for_by_its_range_and_the_tag_of_what_is_held():
 @pytest.mark.parametrize(("etag", "expected"), [('"1"', True), ('W/"1"', False), ("1", False)])
 def test_only_a_strong_tag_lets_pieces_be_added(etag, expected):
     assert is_buildable(part((0, 100), etag=etag)) is expected
-
-
-ALONE = [
-    ({"Range": "bytes=0-9", "Authorization": "Basic x"}, True),
-    ({"Range": "bytes=0-9", "Cache_Control": "no-store"}, True),
-    ({"Range": "bytes=0-9"}, False),
-    ({"Authorization": "Basic x"}, False),
-]
-
-
-@pytest.mark.parametrize(("fields", "expected"), ALONE)
-def test_a_range_for_one_client_alone_is_not_widened(fields, expected):
-    assert asks_for_itself(get(**fields)) is expected
 
 
 TOLD = {"Cache_Control": "max-age=60", "ETag": '"1"', "Content_Range": "bytes 100-199/1050"}
