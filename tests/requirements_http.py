@@ -24,6 +24,7 @@ MESSAGES = (
     Requirement("9110§8.4 coded-content-is-not-coded-again", "", "Content that is coded is not coded once more.", "content_coding.is_codable"),
     Requirement("9110§8.8.3.2 entity-tag-comparison", "", "Tags compare strongly or weakly, as the field asks.", "fields.EntityTag"),
     Requirement("9110§8.8.3.3 own-tag-for-each-coding", "", "Each coding of one representation has its own tag.", "content_coding.coded_head"),
+    Requirement("9110§8.8.3.3 tags-of-forms-are-the-origins-at-the-origin", "", "What a condition calls by the tag of a form made here, the next hop is asked about by its own.", "form_tags.as_received"),
     Requirement("9110§9.3.3 post-response-reuse", "", "The response to a POST answers later GETs", "storing.decide_storing"),
     Requirement("9110§9.3.3 post-only-with-freshness-and-content-location", "", "only with explicit freshness, and the target in Content-Location.", "storing.decide_storing"),
     Requirement("9110§9.2.2 only-idempotent-requests-are-sent-again", "MUST NOT", "Send no request with content twice.", "fetch.next_hop.NextHop"),

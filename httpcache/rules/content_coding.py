@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from httpcache.messages import Fields, Form, ResponseHead, StoredResponse
 from httpcache.rules.cache_control import response_directives
-from httpcache.rules.fields import parse_entity_tag, parse_quality_list, split_list
+from httpcache.rules.fields import EntityTag, parse_entity_tag, parse_quality_list, split_list
 from httpcache.rules.partial import is_partial
 from httpcache.rules.targeted import effective_directives
 from httpcache.settings import CodingSettings
@@ -172,13 +172,18 @@ def coded_head(head: ResponseHead, coding: str, edition: int = 0) -> ResponseHea
     fields = head.fields.without(OF_ONE_FORM)
     tag = parse_entity_tag(fields.get("etag"))
     if tag is not None:
-        mark = "W/" if tag.weak else ""
-        fields = fields.replacing("ETag", f'{mark}"{tag.opaque}-{coding}{edition + 1 if edition else ""}"')
+        made = EntityTag(tag.weak, made_tag(tag.opaque, f"{coding}{edition + 1 if edition else ''}"))
+        fields = fields.replacing("ETag", str(made))
     elif "etag" in fields:
         fields = fields.without({"etag"})
     if coding != "identity":
         fields = fields.adding(("Content-Encoding", coding))
     return ResponseHead(head.status, varying_by_coding(fields), head.reason)
+
+
+def made_tag(opaque: str, ending: str) -> str:
+    """The tag of a form made here: that of what it was made of, its coding, and the edition if it is a second."""
+    return f"{opaque}-{ending}"
 
 
 def varying_by_coding(fields: Fields) -> Fields:

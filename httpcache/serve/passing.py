@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from httpcache.fetch.failures import NextHopError
@@ -16,6 +17,7 @@ from httpcache.rules.decisions import (
     Served,
     ServeStale,
 )
+from httpcache.rules.form_tags import as_named, as_received, names_a_form
 from httpcache.rules.forwarding import max_forwards_reached
 from httpcache.rules.invalidation import invalidated_groups, invalidated_uris
 from httpcache.rules.pieces import part_of_piece
@@ -28,6 +30,8 @@ from httpcache.serve.passed import PassedBody
 from httpcache.serve.question import Question
 from httpcache.serve.tier import Tier
 from httpcache.settings import SitePolicy
+
+NOTHING: Mapping[str, str] = {}
 
 
 class Passing:
@@ -47,6 +51,7 @@ class Passing:
             return self._answering.refusal(refusal)
         mark = self._tier.purges.mark
         try:
+            incoming, made = self._as_received(incoming, question.key.key)
             reply = await self._asking.send(incoming, question.key.key, mark)
         except NextHopError as error:
             if incoming.content is not None and incoming.content.refusal is not None:
@@ -55,7 +60,14 @@ class Passing:
         self._invalidate(head, reply)
         if head.method == "POST" and (landed := self._asking.keep_post(question, reply, mark)) is not None:
             return self._answering.landed(question, landed, led=True)
-        return self.pass_on(question, Passed(reply, ""))
+        return self.pass_on(question, Passed(reply, ""), made)
+
+    def _as_received(self, incoming: Incoming, key: str) -> tuple[Incoming, Mapping[str, str]]:
+        """A request whose conditions name what the next hop knows, and the tags that the client named instead."""
+        if not self._tier.wiring.codes or not names_a_form(incoming.head):
+            return incoming, {}
+        renamed = as_received(incoming.head, self._tier.store.look_deeper(key))
+        return replace(incoming, head=renamed.request), renamed.made
 
     def _invalidate(self, head: RequestHead, reply: Reply) -> None:
         now, marks = self._tier.now(), self._tier.invalidations
@@ -72,29 +84,33 @@ class Passing:
         asked = await self._ask(question)
         if isinstance(asked, Answer):
             return asked
-        reply, (mark, request_time, _) = asked
+        reply, (mark, request_time, _), made = asked
         for stored in question.good:
             freshened = freshen_by_head(stored, reply.head, request_time, self._tier.now())
             if freshened is None:
                 self._tier.invalidations.mark(f"uri:{stored.uri}", self._tier.now())
             elif freshened is not stored:
                 self._tier.store.keep(replace(freshened, mark=mark), {})
-        return self.pass_on(question, Passed(reply, ""))
+        return self.pass_on(question, Passed(reply, ""), made)
 
     async def forward_alone(self, question: Question, detail: str = "not-collapsible") -> Answer:
         """Forward a request that could not share a fetch, with its own conditions and range; `detail` says why."""
         asked = await self._ask(question)
-        return asked if isinstance(asked, Answer) else self.pass_on(question, Passed(asked[0], detail))
+        if isinstance(asked, Answer):
+            return asked
+        reply, _, made = asked
+        return self.pass_on(question, Passed(reply, detail), made)
 
-    async def _ask(self, question: Question) -> tuple[Reply, When] | Answer:
+    async def _ask(self, question: Question) -> tuple[Reply, When, Mapping[str, str]] | Answer:
         """What the next hop says; where it fails, what is stored if stale is allowed (RFC 5861 §4)."""
         failure: NextHopError | None = None
+        incoming, made = self._as_received(question.incoming, question.key.key)
         try:
             reply, when = await self._asking.current(
-                question, lambda mark: self._asking.send(question.incoming, question.key.key, mark)
+                question, lambda mark: self._asking.send(incoming, question.key.key, mark)
             )
             if reply.head.status not in FAILURES:
-                return reply, when
+                return reply, when, made
         except NextHopError as error:
             failure = error
         selected = self._tier.judged_again(question.selected)
@@ -106,7 +122,7 @@ class Passing:
         if isinstance(outcome, ServeStale):
             await reply.close()
             return self._answering.stale(question, outcome.reuse, reply.head.status)
-        return reply, when
+        return reply, when, made
 
     def pass_piece(self, question: Question, landed: Passed) -> Answer | None:
         """The answer with octets of a 206 that came for a piece and is not stored; None where it lacks some of them."""
@@ -121,11 +137,11 @@ class Passing:
         body = PassedBody(reply, rest, (first - part.sent_from, end - part.sent_from))
         return Answer(head, body, end - first, handling)
 
-    def pass_on(self, question: Question, landed: Passed) -> Answer:
-        """The answer that streams a reply to the one client that asked."""
+    def pass_on(self, question: Question, landed: Passed, made: Mapping[str, str] = NOTHING) -> Answer:
+        """The answer that streams a reply to the one client that asked; `made` has the tags that it named."""
         reply = landed.reply
         handling = self._handling(question, reply, landed.detail)
-        head = passed_head(reply.head, handling, self._answering.context())
+        head = passed_head(as_named(reply.head, made), handling, self._answering.context())
         rest = self._asking.rest_of_passed(question, reply)
         return Answer(head, PassedBody(reply, rest), reply.length, handling)
 

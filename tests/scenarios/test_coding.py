@@ -10,6 +10,8 @@ import brotli
 import pytest
 import zstandard
 
+from tests.scenarios.origin import Line
+
 TEXT = " ".join(hashlib.sha256(str(n).encode()).hexdigest() for n in range(4000)).encode()
 LARGE = TEXT * 40
 UNDO = {
@@ -153,3 +155,42 @@ async def test_what_is_not_coded_as_it_says_is_passed_as_it_came(world):
     for _ in range(2):
         got = await world.get("/a")
         assert (got.body, got.fields["Content-Encoding"]) == (b"this is no gzip", "gzip")
+
+
+class Edited:
+    """A page that is written to on a condition, as an origin does it."""
+
+    version = 0
+
+    def __call__(self, request) -> Line:
+        tag = f'"v{self.version}"'
+        fields = [("ETag", tag), ("Content-Type", "text/plain"), ("Cache-Control", "max-age=60")]
+        if request.get("If-Match") not in (None, tag):
+            return Line(412, fields=[("ETag", tag)])
+        if request.method == "PUT":
+            self.version += 1
+            return Line(204, fields=[("ETag", f'"v{self.version}"')])
+        if request.get("If-None-Match") == tag:
+            return Line(304, fields=fields)
+        return Line(200, TEXT, fields)
+
+
+@pytest.mark.requirement("9110§8.8.3.3 tags-of-forms-are-the-origins-at-the-origin")
+async def test_a_page_is_written_on_condition_of_the_coded_form_that_was_read(world):
+    world.origin.does("/a", Edited())
+    read = await coded(world, "br")
+    assert read.fields["ETag"] == '"v0-br"'
+    condition = {"If_Match": read.fields["ETag"]}
+    assert (await world.get("/a", Accept_Encoding="br", **condition)).status == 200
+    assert (await world.ask(world.edges[0], "/a", method="PUT", body=b"x", **condition)).status == 204
+    assert (await world.ask(world.edges[0], "/a", method="PUT", body=b"y", **condition)).status == 412
+    assert (await world.get("/a", Accept_Encoding="br")).fields["ETag"] == '"v1"'
+
+
+async def test_a_condition_that_goes_to_the_origin_names_its_tag_and_is_answered_by_the_clients(world):
+    world.origin.does("/a", Edited())
+    read = await coded(world, "br")
+    asked = {"Accept_Encoding": "br", "If_None_Match": read.fields["ETag"]}
+    got = await world.get("/a", method="HEAD", If_Unmodified_Since="Tue, 01 Dec 2037 00:00:00 GMT", **asked)
+    assert (got.status, got.fields["ETag"], got.fields["Vary"]) == (304, '"v0-br"', "Accept-Encoding")
+    assert world.origin.seen("/a")[-1].get("If-None-Match") == '"v0"'
