@@ -54,7 +54,7 @@ class FetchSettings(Group):
     rate_window: Annotated[float, Field(gt=0)] = 30.0
     """Seconds of waiting for a response body over which its rate is measured."""
     head_size: Annotated[Size, Field(ge=1024)] = 64 * 2**10
-    """Largest field line of a response, in bytes; a larger one is an error of the next hop (502)."""
+    """Largest head of a response, all of its lines, in bytes; a larger one is an error of the next hop (502)."""
     fields: int = Field(default=200, ge=16)
     """Most field lines of a response; more is an error of the next hop (502)."""
     connections: int = Field(default=256, ge=1)

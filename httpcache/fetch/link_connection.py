@@ -15,8 +15,8 @@ from httpcache.messages import Fields, Line, ResponseHead
 from httpcache.rules.fields import field_value, without_controls
 from httpcache.settings import FetchSettings
 
-HEAD_SIZE = 256 * 2**10
-"""Largest head of a response, in bytes."""
+ADDED = 32 * 2**10
+"""How much larger than an origin's head that of another tier may be, in bytes: it has fields of its own."""
 
 BUFFERED = 256 * 2**10
 """Octets of a body that wait for their reader before the connection is not read any more, in bytes."""
@@ -138,9 +138,13 @@ class LinkConnection(asyncio.Protocol):
             if not self._ended:
                 self._fail(NextHopError("http_protocol_error", 502, f"not a valid response: {error}"[:100]))
             self._keeps = False
-        if not self._has_head and self._head_octets > HEAD_SIZE:
-            self._fail(NextHopError("http_response_header_section_size", 502, "head too large"))
+        if not self._has_head:
+            self._look_at_size(self._head_octets)
         self._wake()
+
+    def _look_at_size(self, octets: int) -> None:
+        if octets > self._settings.head_size + ADDED:
+            self._fail(NextHopError("http_response_header_section_size", 502, "head too large"))
 
     def connection_lost(self, error: Exception | None) -> None:
         """See asyncio.Protocol."""
@@ -183,6 +187,7 @@ class LinkConnection(asyncio.Protocol):
                 self._interim(head)
             return
         self._status, self._has_head = status, True
+        self._look_at_size(sum(len(name) + len(value) + 4 for name, value in self._lines))
         self._keeps = self._parser.should_keep_alive()
         self._is_until_close = not (
             status in (204, 304) or "content-length" in head.fields or "transfer-encoding" in head.fields

@@ -209,6 +209,9 @@ class NextHop:
         if response.status == 101:
             response.close()  # nobody asked for another protocol (RFC 9110 §15.2.2)
             raise NextHopError("http_protocol_error", 502, "switched protocols unasked")
+        if _head_size(response) > self._settings.head_size:
+            response.close()
+            raise NextHopError("http_response_header_section_size", 502, "head too large")
         head = ResponseHead(
             response.status, _fields(response.raw_headers), without_controls(response.reason or "")
         )
@@ -219,6 +222,12 @@ class NextHop:
 
 TRY_NEXT = frozenset({"connection_refused", "connection_timeout", "dns_error", "destination_unavailable"})
 """Errors after which the next server is asked: the request has not been sent."""
+
+
+def _head_size(response: aiohttp.ClientResponse) -> int:
+    """Octets of the head, in bytes: its lines, with their ends."""
+    lines = sum(len(name) + len(value) + 4 for name, value in response.raw_headers)
+    return lines + len("HTTP/1.1 200 \r\n\r\n") + len(response.reason or "")
 
 
 def _fields(raw: Sequence[tuple[bytes, bytes]]) -> Fields:

@@ -9,7 +9,7 @@ import pytest
 
 from httpcache.fetch.failures import NextHopError
 from httpcache.fetch.link import Link
-from httpcache.fetch.link_connection import BUFFERED
+from httpcache.fetch.link_connection import ADDED, BUFFERED
 from httpcache.messages import Fields, RequestHead
 from httpcache.settings import FetchSettings
 from tests.fetch.test_next_hop import body_of
@@ -107,6 +107,16 @@ async def test_a_head_without_end_is_refused(origin, link):
     origin.answers("/a", raw=b"HTTP/1.1 200 OK\r\n" + b"X-Line: 0123456789\r\n" * 20_000)
     with pytest.raises(NextHopError, match="http_response_header_section_size"):
         await link.send(GET, [origin.url])
+
+
+async def test_a_head_that_is_too_large_is_refused_though_it_came_whole(origin):
+    small = Link(FetchSettings(head_size=2048))
+    origin.answers("/a", b"x", X_Long="a" * (ADDED + 2048))
+    with pytest.raises(NextHopError, match="http_response_header_section_size"):
+        await small.send(GET, [origin.url])
+    origin.answers("/a", b"x", X_Long="a" * (ADDED + 1500))
+    assert await body_of(await small.send(GET, [origin.url])) == b"x"
+    await small.close()
 
 
 async def test_a_line_break_in_a_field_is_not_sent(origin, link):

@@ -192,3 +192,18 @@ async def test_a_client_of_http_1_0_gets_no_interim_response(world):
     writer.close()
     assert b" 103 " not in answer
     assert answer.endswith(b"\r\n\r\nok")
+
+
+async def test_the_whole_head_of_a_response_is_bounded_not_only_each_line(worlds):
+    async with worlds(tiers=1, fetch={"head_size": "4KiB"}) as world:
+        for count, status in ((9, 200), (11, 502)):
+            world.origin.answers(f"/{count}", b"ok", fields=[(f"X-{n}", "a" * 400) for n in range(count)])
+            got = await world.get(f"/{count}")
+            assert got.status == status
+        assert "http_response_header_section_size" in got.fields["Proxy-Status"]
+
+
+async def test_a_head_that_one_tier_passes_is_not_too_large_for_the_next(worlds):
+    async with worlds(tiers=2, fetch={"head_size": "4KiB"}) as world:
+        world.origin.answers("/a", b"ok", fields=[(f"X-{n}", "a" * 400) for n in range(9)], X_Last="a" * 250)
+        assert (await world.get("/a")).status == 200
