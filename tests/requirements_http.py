@@ -25,11 +25,14 @@ MESSAGES = (
     Requirement("9110§8.8.3.2 entity-tag-comparison", "", "Tags compare strongly or weakly, as the field asks.", "fields.EntityTag"),
     Requirement("9110§8.8.3.3 own-tag-for-each-coding", "", "Each coding of one representation has its own tag.", "content_coding.coded_head"),
     Requirement("9110§8.8.3.3 tags-of-forms-are-the-origins-at-the-origin", "", "What a condition calls by the tag of a form made here, the next hop is asked about by its own.", "form_tags.as_received"),
+    Requirement("9110§9.3.2 head-agrees-with-get", "SHOULD", "A HEAD is answered with the fields that a GET would have got; what cannot be told truly is left out.", "serve.heading.Heading"),
     Requirement("9110§9.3.3 post-response-reuse", "", "The response to a POST answers later GETs", "storing.decide_storing"),
     Requirement("9110§9.3.3 post-only-with-freshness-and-content-location", "", "only with explicit freshness, and the target in Content-Location.", "storing.decide_storing"),
     Requirement("9110§9.2.2 only-idempotent-requests-are-sent-again", "MUST NOT", "Send no request with content twice.", "fetch.next_hop.NextHop"),
     Requirement("9110§12.5.3 accept-encoding-weights", "SHOULD", "The coding that the client weighs most; none where it accepts none.", "content_coding.choose_coding"),
+    Requirement("9110§12.5.3 what-cannot-be-read-is-decoded", "SHOULD", "What a client cannot read is decoded for it, stored or not, whole or held in part.", "content_coding.is_unread"),
     Requirement("9110§12.5.5 vary-names-accept-encoding", "SHOULD", "What is coded by preference says so in Vary.", "content_coding.varying_by_coding"),
+    Requirement("9110§12.5.5 vary-where-others-get-another-form", "SHOULD", "So does what others get decoded, where it is passed on.", "content_coding.passed_varying"),
 )  # fmt: skip
 
 CONDITIONS = (

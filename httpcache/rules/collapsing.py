@@ -21,6 +21,8 @@ class Apart(StrEnum):
     """Responses to requests with Authorization could not; nothing is known of the others."""
     RANGES = "ranges"
     """Ranges could not be stored as pieces; all of it may well be."""
+    HEADS = "heads"
+    """A HEAD brought what is for one client; it says nothing of a GET, which not every origin answers alike."""
     VALIDATING = "validating"
     """Each request has to be proven by a response of its own, which may be a 304."""
 
@@ -58,17 +60,19 @@ def decide_way(request: RequestHead, validated: Candidate | None, is_apart: Call
     if is_for_origin(request):
         return Going(Way.AS_SENT)
     is_authorized, is_range = "authorization" in request.fields, "range" in request.fields
+    is_head = request.method == "HEAD"
     never = is_never_stored(request)
     kept_apart = (
         is_apart(Apart.EVERYONE)
         or (is_authorized and is_apart(Apart.AUTHORIZED))
         or (is_range and is_apart(Apart.RANGES))
+        or (is_head and is_apart(Apart.HEADS))
     )
     if validated is not None and not (validated.standing is Standing.INVALID and is_apart(Apart.EVERYONE)):
         return Going(Way.BY_ITSELF if never or kept_apart or is_apart(Apart.VALIDATING) else Way.TOGETHER)
     if never:
         return Going(Way.AS_SENT, NotStoredReason.REQUEST_NO_STORE)
-    if is_authorized and is_range:
+    if is_authorized and (is_range or is_head):
         # What answers it would most likely not be stored, and an aligned segment would cost a second request.
         return Going(Way.AS_SENT)
     if kept_apart:

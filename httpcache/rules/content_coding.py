@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 
-from httpcache.messages import Fields, Form, ResponseHead, StoredResponse
-from httpcache.rules.cache_control import response_directives
+from httpcache.messages import Fields, Form, RequestHead, ResponseHead, StoredResponse
+from httpcache.rules.cache_control import parse_request_directives, response_directives
 from httpcache.rules.fields import EntityTag, parse_entity_tag, parse_quality_list, split_list
 from httpcache.rules.partial import is_partial
 from httpcache.rules.targeted import effective_directives
@@ -74,7 +75,7 @@ def has_codings(stored: StoredResponse, settings: CodingSettings) -> bool:
 
     So its Vary must name Accept-Encoding from the first answer on, also while its length is not yet known.
     """
-    return may_decode(stored, settings) or _is_for_coding(stored, settings)
+    return _is_decodable(stored.head, settings) or _is_for_coding(stored, settings)
 
 
 def _is_for_coding(stored: StoredResponse, settings: CodingSettings) -> bool:
@@ -111,9 +112,33 @@ def received_coding(fields: Fields) -> str:
 
 def may_decode(stored: StoredResponse, settings: CodingSettings) -> bool:
     """Whether content that came coded may be decoded for those who cannot read it: a 200 that is, or will be, whole."""
-    if not settings.decodes or stored.status != 200 or not stored.forms or not received_coding(stored.fields):
+    return bool(stored.forms) and not is_partial(stored) and _is_decodable(stored.head, settings)
+
+
+def _is_decodable(head: ResponseHead, settings: CodingSettings) -> bool:
+    if not settings.decodes or head.status != 200 or not received_coding(head.fields):
         return False
-    return not is_partial(stored) and _may_transform(stored.fields)
+    return _may_transform(head.fields)
+
+
+def is_unread(request: RequestHead, head: ResponseHead, settings: CodingSettings) -> bool:
+    """Whether a client cannot read content as it came, though it could if that were decoded: a 200, or a 206 of one."""
+    whole = ResponseHead(200 if head.status == 206 else head.status, head.fields.without({"content-range"}))
+    if not _is_decodable(whole, settings) or parse_request_directives(request.fields).no_transform:
+        return False
+    accepts = request.fields.get("accept-encoding")
+    return not weight(accepts, received_coding(head.fields)) and weight(accepts, "identity") > 0
+
+
+def passed_varying(head: ResponseHead, settings: CodingSettings) -> ResponseHead:
+    """The head of a response that is passed on as it came, though other clients get it decoded (§12.5.5)."""
+    return replace(head, fields=varying_by_coding(head.fields)) if _is_decodable(head, settings) else head
+
+
+def passed_decoded(head: ResponseHead) -> ResponseHead:
+    """The head of a response that is passed on decoded. It has no tag: nobody here would know it again."""
+    decoded = coded_head(head, "identity")
+    return replace(decoded, fields=decoded.fields.without({"etag"}))
 
 
 def choose_form(accept_encoding: str | None, stored: StoredResponse, settings: CodingSettings) -> Form:

@@ -9,14 +9,25 @@ from httpcache.fetch.arriving import ArrivingBody
 from httpcache.fetch.failures import NextHopError
 from httpcache.messages import RequestHead, StoredResponse
 from httpcache.rules import answers
+from httpcache.rules.cache_control import parse_request_directives
 from httpcache.rules.cache_key import CacheKey
-from httpcache.rules.decisions import Handling, Refusal, Reuse, Served
+from httpcache.rules.content_coding import is_unread
+from httpcache.rules.decisions import (
+    Forward,
+    ForwardReason,
+    GatewayTimeout,
+    Handling,
+    Refusal,
+    Reuse,
+    ReuseDecision,
+    Served,
+)
 from httpcache.rules.freshness import current_age, time_to_live
-from httpcache.rules.partial import merged
+from httpcache.rules.partial import as_whole, is_partial
 from httpcache.serve.bodies import ArrivingContent, StoredContent
 from httpcache.serve.exchange import Answer
 from httpcache.serve.forms import Forms
-from httpcache.serve.landing import Piece, Stored
+from httpcache.serve.landing import Headed, Piece, Stored
 from httpcache.serve.pieced import PiecedContent, Pieces
 from httpcache.serve.question import Question
 from httpcache.serve.tier import Tier
@@ -42,6 +53,19 @@ class Answering:
         """Who answers, whom, and when."""
         tier = self._tier
         return answers.Context(tier.identity, not tier.wiring.trusts_peers, tier.settings.coding, tier.now())
+
+    def read(self, request: RequestHead, decision: ReuseDecision) -> ReuseDecision:
+        """A decision on what is stored, unless that is a part whose coding the client cannot read: all is needed."""
+        if (
+            not isinstance(decision, Reuse)
+            or not is_partial(decision.stored)
+            or self._tier.wiring.trusts_peers
+        ):
+            return decision
+        if not is_unread(request, decision.stored.head, self._tier.settings.coding):
+            return decision
+        only_if_cached = parse_request_directives(request.fields).only_if_cached
+        return GatewayTimeout() if only_if_cached else Forward(ForwardReason.PARTIAL)
 
     def reuse(self, request: RequestHead, reuse: Reuse, key: CacheKey) -> Answer:
         """Answer with a stored response, without asking."""
@@ -75,14 +99,28 @@ class Answering:
         """Answer with a representation that is held in part, beginning with a piece that is arriving."""
         handling = self._brought(question, landed, led=led)
         stored, told = self._told(landed, led=led, is_proven=not landed.is_new)
-        form = replace(stored.forms[0], held=merged((*stored.forms[0].held, landed.span)))
-        stored = replace(stored, forms=(form, *stored.forms[1:]))
+        stored = as_whole(stored)  # what lacks comes piece by piece
+        form = stored.forms[0]
         composed = answers.compose(question.head, stored, told, handling, self.context(), _boundary)
         if composed.is_empty or question.head.method == "HEAD":
             return Answer(composed.head, b"", composed.length, handling)
         octets = composed if composed.form.body_id else answers.whole_of(form, composed.head)
         content = PiecedContent(pieces, question, landed, octets)
         return Answer(composed.head, self._readable(stored, composed, content), composed.length, handling)
+
+    def headed(self, question: Question, landed: Headed, *, led: bool) -> Answer:
+        """Answer a HEAD as a GET would be answered with what a HEAD has told of."""
+        handling = Handling(
+            Served.MISS if led else Served.COLLAPSED,
+            fwd=question.decision.reason,
+            fwd_status=landed.fwd_status,
+            collapsed=not led,
+            key=question.key.key,
+            detail=question.decision.detail,
+        )
+        stored, told = self._told(landed, led=led, is_proven=False)
+        composed = answers.compose(question.head, stored, told, handling, self.context(), _boundary)
+        return Answer(composed.head, b"", composed.length, handling)
 
     def _brought(self, question: Question, landed: Stored | Piece, *, led: bool) -> Handling:
         return Handling(
@@ -97,7 +135,7 @@ class Answering:
         )
 
     def _told(
-        self, landed: Stored | Piece, *, led: bool, is_proven: bool
+        self, landed: Stored | Piece | Headed, *, led: bool, is_proven: bool
     ) -> tuple[StoredResponse, int | None]:
         """What landed as this client is told of it, and its age: none where it has just come without one."""
         stored, age = landed.stored, int(current_age(landed.stored, self._tier.now()))

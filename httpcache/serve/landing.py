@@ -76,6 +76,15 @@ class Passed:
 
 
 @dataclass(frozen=True, slots=True)
+class Headed:
+    """What a HEAD told of a representation: of one that is stored, or of one that a GET would bring."""
+
+    stored: StoredResponse
+    fwd_status: int
+    unshared: tuple[Line, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """No usable response: an error of the next hop, or a response of 5xx for which stale was allowed."""
 
@@ -83,7 +92,7 @@ class Failed:
     head: ResponseHead | None = None
 
 
-Landed = Stored | Piece | Passed | Failed
+Landed = Stored | Piece | Passed | Headed | Failed
 
 
 async def close_abandoned(landed: Landed) -> None:

@@ -1,13 +1,18 @@
-"""Bodies of responses that are not stored, on their way to the one client that asked."""
+"""Bodies of responses that are not stored, on their way to the one client that asked; decoded where it needs that."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 from httpcache.fetch.failures import NextHopError
 from httpcache.fetch.next_hop import Reply
 from httpcache.messages import Span
+from httpcache.rules.content_coding import received_coding
+from httpcache.serve.codecs import Undecodable
+from httpcache.serve.exchange import BrokenOff
 from httpcache.serve.resuming import Rest, close_octets, passed_span
+from httpcache.serve.transcoding import decoding
 
 
 def _octets(reply: Reply, rest: Rest | None) -> AsyncIterator[bytes]:
@@ -46,3 +51,91 @@ class PassedBody:
         await close_octets(self._octets)
         await close_octets(self._chunks)
         await self._reply.close()
+
+
+PROBED = 64 * 2**10
+"""Octets that are read before a body counts as coded as it says, where nothing has come out yet, in bytes."""
+
+
+class DecodedBody:
+    """A passed body, decoded. What is not coded as it says comes out as it is, if that shows at its beginning."""
+
+    def __init__(self, reply: Reply, rest: Rest | None, largest: int) -> None:
+        """`rest` as above; `largest` is how far it may swell, in bytes; beyond it is broken off."""
+        self._reply = reply
+        self._largest = largest
+        self._chunks = _octets(reply, rest)
+        self._raw: list[bytes] = []
+        self._has_all = True
+        """Whether `_raw` is everything that has been read."""
+        self._octets = self._decoded()
+        self._first = b""
+        self._failure: NextHopError | BrokenOff | None = None
+
+    async def is_coded(self) -> bool:
+        """Whether it is what it says, as far as its beginning tells."""
+        try:
+            self._first = await anext(self._octets, b"")
+        except BrokenOff as error:
+            self._failure = error
+            return not self._has_all
+        except NextHopError as error:
+            self._failure = error
+        return True
+
+    async def as_it_came(self) -> AsyncIterator[bytes]:
+        """All octets, undecoded."""
+        for data in self._raw:
+            yield data
+        async for data in self._chunks:
+            yield data
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        self._raw = []
+        if self._failure is not None:
+            raise self._failure
+        if self._first:
+            yield self._first
+        async for data in self._octets:
+            yield data
+
+    async def _decoded(self) -> AsyncIterator[bytes]:
+        feed, finish = await asyncio.to_thread(decoding, received_coding(self._reply.head.fields))
+        sent = 0
+        try:
+            async for data in self._chunks:
+                self._has_all = not sent and sum(map(len, self._raw)) <= PROBED
+                if self._has_all:
+                    self._raw.append(data)
+                pieces = feed(data)
+                while piece := await asyncio.to_thread(next, pieces, b""):
+                    sent += len(piece)
+                    if sent > self._largest:
+                        raise BrokenOff
+                    yield piece
+            if rest := await asyncio.to_thread(finish):
+                yield rest
+        except Undecodable as error:
+            raise BrokenOff from error
+
+    async def aclose(self) -> None:
+        """Give the connection back, or drop it when octets are left."""
+        await close_octets(self._octets)
+        await close_octets(self._chunks)
+        await self._reply.close()
+
+
+class UndecodedBody:
+    """A passed body that turned out not to be coded as it says."""
+
+    def __init__(self, body: DecodedBody) -> None:
+        self._body = body
+        self._octets = body.as_it_came()
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._octets
+
+    async def aclose(self) -> None:
+        """See DecodedBody."""
+        await close_octets(self._octets)
+        await self._body.aclose()

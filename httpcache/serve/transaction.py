@@ -19,19 +19,18 @@ from httpcache.rules.decisions import (
     Refusal,
     Reuse,
     ReuseDecision,
-    ServeStale,
     Standing,
     Validate,
 )
 from httpcache.rules.forwarding import is_loop
 from httpcache.rules.partial import as_whole
 from httpcache.rules.reuse import decide_reuse
-from httpcache.rules.validation import decide_failure
 from httpcache.serve.answering import Answering
 from httpcache.serve.asking import Asking
 from httpcache.serve.bodies import StoredContent
 from httpcache.serve.exchange import Answer, Incoming
-from httpcache.serve.landing import Failed, Landed, Passed, Piece, Stored
+from httpcache.serve.heading import Heading
+from httpcache.serve.landing import Failed, Headed, Landed, Passed, Piece, Stored
 from httpcache.serve.passing import Passing
 from httpcache.serve.pieced import Pieces
 from httpcache.serve.question import Question
@@ -53,6 +52,7 @@ class Transactions:
         self._answering = Answering(tier)
         self._pieces = Pieces(tier, self._asking)
         self._passing = Passing(tier, self._asking, self._answering)
+        self._heading = Heading(tier, self._asking, self._passing, self._answering)
         self._refreshing = Refreshing(tier, self._asking, self._pieces)
 
     async def answer(self, incoming: Incoming) -> Answer:
@@ -101,13 +101,15 @@ class Transactions:
                     return self._answering.refusal(Refusal(504, decision.detail), key.key)
                 case Validate() | Forward():
                     question = Question(incoming, key, policy, decision, tuple(candidates), peer, since)
-                    if head.method == "HEAD":
-                        return await self._passing.forward_head(question)
-                    question = self._pieces.prepared(question)
+                    if head.method == "GET":
+                        question = self._pieces.prepared(question)
                     going = self._going(question, names, is_last=attempt == ATTEMPTS - 1)
+                    if going.way is Way.AS_SENT and head.method == "HEAD":
+                        return await self._passing.forward_head(question)
                     if going.way is Way.AS_SENT:
                         return await self._passing.forward_alone(question, going.detail)
-                    came = await self._ask(question, names, going.way)
+                    ask = self._heading.answer if head.method == "HEAD" else self._ask
+                    came = await ask(question, names, going.way)
                     if not isinstance(came, Answer):
                         names |= came
                     elif await self._stands(came, incoming):
@@ -122,7 +124,7 @@ class Transactions:
         going = decide_way(question.head, question.selected, partial(self._asking.is_apart, question.key.key))
         if going.way is Way.TOGETHER and is_last:
             going = Going(Way.BY_ITSELF)
-        if going.way is Way.BY_ITSELF and question.validate is None:
+        if going.way is Way.BY_ITSELF and question.validate is None and question.head.method == "GET":
             # One at a time is stored, so that the next find it. The others do not wait for that.
             if self._tier.collapser.is_under_way(question.flight_key(names)):
                 return Going(Way.AS_SENT, "not-collapsible")
@@ -142,13 +144,13 @@ class Transactions:
     ) -> tuple[ReuseDecision, list[Candidate]]:
         store, now = self._tier.store, self._tier.now()
         candidates = self._candidates(store.look_up(key.key), behind)
-        decision = decide_reuse(head, candidates, now, policy)
+        decision = self._answering.read(head, decide_reuse(head, candidates, now, policy))
         if not isinstance(decision, Reuse):
             # Another worker of this node may have written since this one last read.
             deeper = store.look_deeper(key.key)
             if deeper != tuple(candidate.stored for candidate in candidates):
                 candidates = self._candidates(deeper, behind)
-                decision = decide_reuse(head, candidates, now, policy)
+                decision = self._answering.read(head, decide_reuse(head, candidates, now, policy))
         return decision, candidates
 
     def _candidates(self, stored: tuple[StoredResponse, ...], behind: bool) -> list[Candidate]:
@@ -195,14 +197,14 @@ class Transactions:
                 if joined.led:
                     if landed.is_piece:
                         return await self._pass_piece(question, landed)
-                    return self._passing.pass_on(question, landed)
+                    return await self._passing.pass_on(question, landed)
                 if landed.apart is not Apart.EVERYONE and landed.reply.head.status < 500:
                     return (
                         frozenset()
                     )  # it says nothing of this one, or this one knows now that it is not to wait
             case Failed() as landed:
-                return self._failed(question, landed)
-            case None:
+                return self._passing.failed(question, landed)
+            case Headed() | None:
                 pass
             case _:
                 assert_never(joined.landing)
@@ -252,14 +254,6 @@ class Transactions:
         if answer.body == b"" and not joined.flight.waiting:
             self._asking.is_answered_without(landed)
         return answer
-
-    def _failed(self, question: Question, landed: Failed) -> Answer | frozenset[str]:
-        """No usable response: a stored one where stale is allowed (RFC 9111 §4.2.4), else the failure."""
-        selected = self._tier.judged_again(question.selected)
-        outcome = decide_failure(question.head, selected, self._tier.now(), question.policy)
-        if isinstance(outcome, ServeStale):
-            return self._answering.stale(question, outcome.reuse, landed.head.status if landed.head else None)
-        return frozenset() if landed.error is None else self._answering.failure(question, landed.error)
 
 
 def read_mark(text: str) -> PurgeMark | None:

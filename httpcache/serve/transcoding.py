@@ -30,7 +30,7 @@ class TranscodedContent:
         self.content = content
         self._largest = settings.decoded_largest
         self._new_steps: Callable[[], _Steps] = (
-            (lambda: _decoding(received_coding(stored.fields)))
+            (lambda: decoding(received_coding(stored.fields)))
             if form.coding == "identity"
             else (lambda: _encoding(form.coding, settings))
         )
@@ -83,7 +83,8 @@ _Steps = tuple[Callable[[bytes], Iterator[bytes]], Callable[[], bytes]]
 """What is done with each run of octets, and at the end."""
 
 
-def _decoding(coding: str) -> _Steps:
+def decoding(coding: str) -> _Steps:
+    """The steps that undo a coding. Each may raise Undecodable."""
     decoder = Decoder(coding)
 
     def finish() -> bytes:

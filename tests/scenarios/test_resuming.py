@@ -7,6 +7,7 @@ import gzip
 
 import pytest
 
+from httpcache.rules.collapsing import Apart
 from tests.scenarios.ranged import SEGMENT, Large
 from tests.scenarios.test_faults import flipped, segments
 from tests.store.opening import settled
@@ -168,7 +169,7 @@ async def test_a_body_that_nobody_stores_goes_on_from_there_too(cdn, fields):
     wanted = resource.body[5:300_000] if fields else resource.body
     first, end = (5, 300_000) if fields else (0, LENGTH)
     for node in cdn.nodes:
-        node.worker.tier.collapser.keep_apart("http://site.example/large", float("inf"))
+        node.worker.tier.collapser.keep_apart(("http://site.example/large", Apart.EVERYONE), float("inf"))
     assert await received(cdn, fields) == wanted
     assert resource.asked[-1] == f"bytes={first + 100_000}-{end - 1}"
 
