@@ -17,6 +17,7 @@ from httpcache.setting_kinds import (
     Size,
     split_address,
 )
+from httpcache.spelling import one_spelling, without_dots
 
 
 class StoreSettings(Group):
@@ -282,10 +283,14 @@ def admin_port(port: int) -> int:
 
 def policy_for(sites: tuple[SitePolicy, ...], host: str, path: str) -> SitePolicy:
     """The policy of a request: a named host before a wildcard before "*", then the longest prefix; else the default."""
+    if not sites:
+        return _DEFAULT_POLICY
+    # What is stored under one spelling is ordered under another: both must find the same policy.
+    path = without_dots(one_spelling(path))
     best, best_rank = _DEFAULT_POLICY, (-1, -1)
     for site in sites:
         rank = (_host_rank(site.host, host), len(site.prefix))
-        if rank[0] >= 0 and path.startswith(site.prefix) and rank > best_rank:
+        if rank[0] >= 0 and path.startswith(one_spelling(site.prefix)) and rank > best_rank:
             best, best_rank = site, rank
     return best
 

@@ -10,8 +10,9 @@ from typing import assert_never
 import msgspec
 
 from httpcache.purge.problems import Problem
-from httpcache.rules.cache_key import one_spelling, uri_of_url
+from httpcache.rules.cache_key import uri_of_url
 from httpcache.settings import SitePolicy
+from httpcache.spelling import name_without_dots, one_spelling
 
 LONGEST_TARGET = 8192
 """Characters of one target; a longer URL cannot have been stored."""
@@ -133,11 +134,21 @@ def _prefix(target: str, sites: Sequence[SitePolicy]) -> str | None:
 
 
 def normalised(order: Order, sites: Sequence[SitePolicy]) -> Order:
-    """The order with its targets as this node names stored responses; one it cannot name makes it everything."""
+    """The order with its targets as this node names stored responses; one it cannot name makes it everything.
+
+    A target with dot segments is named without them as well: it covers both.
+    """
     if order.kind is Kind.TAG and all(map(_TAG.fullmatch, order.targets)):
         return order  # most orders of a flood: nothing to name anew
     names = tuple(normal_name(order.kind, target, sites) for target in order.targets)
     known = tuple(name for name in names if name is not None)
     if len(known) < len(names):
         return Order(Kind.EVERYTHING, (), order.soft)
-    return Order(order.kind, known, order.soft)
+    return Order(order.kind, tuple(one for name in known for one in both_names(order.kind, name)), order.soft)
+
+
+def both_names(kind: Kind, name: str) -> tuple[str, ...]:
+    """The name, and where it has dot segments also the one without them, to which they lead (RFC 3986 §5.2.4)."""
+    if "/." not in name or kind not in (Kind.URL, Kind.PREFIX):
+        return (name,)
+    return tuple(dict.fromkeys((name, name_without_dots(name))))

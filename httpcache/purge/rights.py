@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from httpcache.purge.orders import CUT_ESCAPE, Kind, Order, normal_name
+from httpcache.purge.orders import CUT_ESCAPE, Kind, Order, both_names, normal_name
 from httpcache.purge.problems import Problem
+from httpcache.spelling import has_dots
 
 
 class Rights(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,12 +51,22 @@ class Rights(msgspec.Struct, frozen=True, kw_only=True):
         hosts = _normal(Kind.HOST, self.hosts or ())
         if kind is Kind.HOST:
             return _is_of(name, hosts)
-        # One that ends within an escape would be cut, and a right must not grow.
-        prefixes = _normal(Kind.PREFIX, [one for one in self.prefixes or () if not CUT_ESCAPE.search(one)])
-        return _is_of(name.partition("/")[0], hosts) or any(name.startswith(prefix) for prefix in prefixes)
+        prefixes = _normal(Kind.PREFIX, list(filter(_stays, self.prefixes or ())))
+        if _is_of(name.partition("/")[0], hosts):
+            return True
+        # What dot segments lead to is purged with it, and must be within the right as well.
+        return all(any(one.startswith(prefix) for prefix in prefixes) for one in both_names(kind, name))
 
 
 _CLAIM = {Kind.TAG: "tags", Kind.HOST: "hosts", Kind.URL: "prefixes", Kind.PREFIX: "prefixes"}
+
+
+def _stays(prefix: str) -> bool:
+    """Whether a prefix can be a right: one that must not grow, whatever a site makes of it.
+
+    One that ends within an escape would be cut, dot segments would widen it, and sites may leave queries out.
+    """
+    return not (CUT_ESCAPE.search(prefix) or "?" in prefix or has_dots(prefix))
 
 
 def _normal(kind: Kind, names: Sequence[str]) -> list[str]:

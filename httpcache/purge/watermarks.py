@@ -10,6 +10,7 @@ from itertools import islice
 from httpcache.messages import PurgeMark, StoredResponse
 from httpcache.purge.orders import Kind, Order
 from httpcache.rules.decisions import Standing
+from httpcache.spelling import name_without_dots
 
 Level = tuple[int, int]
 """Numbers of the newest hard and the newest soft order; 0 is none."""
@@ -172,6 +173,8 @@ class Watermarks:
         uri = stored.uri
         hard, soft = self._everything
         found = [self._urls.get(uri)]
+        if "/." in uri and (plain := name_without_dots(uri)) != uri:
+            found += [self._urls.get(plain), *self._of_prefixes(plain)]
         if self._tags:
             found += [self._tags.get(tag) for tag in stored.tags]
         if self._hosts or self._lengths:
@@ -180,13 +183,19 @@ class Watermarks:
             if ":" in authority:
                 # An order for a host without a port is for all of its ports.
                 found.append(self._hosts.get(authority.rpartition(":")[0]))
-            if (lengths := self._sorted.get(authority)) is not None:
-                fitting = islice(lengths, bisect_right(lengths, len(uri)))
-                found += [self._prefixes.get(uri[:length]) for length in fitting]
+            found += self._of_prefixes(uri)
         for level in found:
             if level is not None:
                 hard, soft = max(hard, level[0]), max(soft, level[1])
         return hard, soft
+
+    def _of_prefixes(self, name: str) -> list[Level | None]:
+        lengths = self._sorted.get(name.partition("/")[0])
+        if lengths is None:
+            return []
+        return [
+            self._prefixes.get(name[:length]) for length in islice(lengths, bisect_right(lengths, len(name)))
+        ]
 
     def _raise(self, kind: Kind, name: str, level: Level) -> None:
         self._newest_hard = max(self._newest_hard, level[0])

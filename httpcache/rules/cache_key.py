@@ -10,20 +10,20 @@ from functools import lru_cache
 from httpcache.messages import RequestHead
 from httpcache.rules.request_target import normal_authority
 from httpcache.settings import SitePolicy, policy_for
+from httpcache.spelling import one_spelling
 
 _URL = re.compile(
     r"(?:(?P<scheme>https?)://)?(?P<authority>[^/?#\s]+)(?P<target>[/?][^#\x00-\x20\x7f]*)?",
     re.IGNORECASE | re.ASCII,
 )
-_SPELT = re.compile(r"%[0-9A-Fa-f]{2}|[^\x00-\x7f]+")
-_UNRESERVED = re.compile(r"[A-Za-z0-9._~-]")
 
 
 @dataclass(frozen=True, slots=True)
 class CacheKey:
     """`key` finds stored responses; `uri` is the target URI less its scheme, as purge orders name it.
 
-    All spellings of a URI have one `uri`, so that whatever is ordered or invalidated under one is so under all.
+    All spellings of a URI have one `uri`, so that whatever is ordered or invalidated under one is so under all. Dot
+    segments stay in both: what an origin makes of them is its own affair.
     """
 
     key: str
@@ -54,20 +54,6 @@ def normal_target(target: str, policy: SitePolicy) -> str:
     if policy.query_sorted:
         parameters.sort()
     return f"{path}?{'&'.join(parameters)}" if parameters else path
-
-
-def one_spelling(target: str) -> str:
-    """The same for all equivalent targets (RFC 3986 §6.2.2): escapes in capitals, unreserved characters as they are,
-    and what is beyond ASCII escaped, as clients send it."""
-    return target if "%" not in target and target.isascii() else _SPELT.sub(_spell, target)
-
-
-def _spell(found: re.Match[str]) -> str:
-    text = found[0]
-    if text[0] != "%":
-        return "".join(f"%{octet:02X}" for octet in text.encode("utf-8", "surrogatepass"))
-    character = chr(int(text[1:], 16))
-    return character if _UNRESERVED.fullmatch(character) else text.upper()
 
 
 def _is_kept(name: str, policy: SitePolicy) -> bool:

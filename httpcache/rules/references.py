@@ -6,6 +6,7 @@ import re
 
 from httpcache.messages import RequestHead
 from httpcache.rules.request_target import normal_authority
+from httpcache.spelling import without_dots
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _HTTP = re.compile(r"(https?)://([^/?#]*)([^#]*)", re.IGNORECASE)
@@ -25,25 +26,10 @@ def same_origin_url(reference: str, request: RequestHead) -> str | None:
             return None
         reference = match[3] if match[3].startswith("/") else f"/{match[3]}"
     if reference.startswith("/"):
-        return own + _without_dots(reference)
+        return own + without_dots(reference)
     path = target.partition("?")[0]
     if not reference:
         return own + target  # the same document, with its query (RFC 3986 §5.2.2)
     if reference.startswith("?"):
         return own + path + reference
-    return own + _without_dots(path.rpartition("/")[0] + "/" + reference)
-
-
-def _without_dots(reference: str) -> str:
-    """A path and query without dot segments (RFC 3986 §5.2.4)."""
-    path, mark, query = reference.partition("?")
-    kept: list[str] = []
-    segments = path.split("/")[1:]
-    for segment in segments:
-        if segment == "..":
-            kept = kept[:-1]
-        elif segment != ".":
-            kept.append(segment)
-    if segments and segments[-1] in (".", ".."):
-        kept.append("")
-    return "/" + "/".join(kept) + mark + query
+    return own + without_dots(path.rpartition("/")[0] + "/" + reference)

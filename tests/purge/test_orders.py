@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from urllib.parse import urljoin
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from httpcache.messages import Fields, RequestHead
+from httpcache.messages import Fields, RequestHead, StoredResponse
 from httpcache.purge.orders import Kind, Order, normal_name, normalised, parse_order
 from httpcache.purge.problems import Problem
+from httpcache.purge.rights import Rights
+from httpcache.purge.watermarks import Watermarks
 from httpcache.rules.cache_key import cache_key
-from httpcache.settings import SitePolicy
+from httpcache.settings import SitePolicy, policy_for
 
 GOOD = [
     ("a URL", {"kind": "url", "targets": ["http://h.example/a"]}, Order(Kind.URL, ("http://h.example/a",))),
@@ -122,6 +125,58 @@ def test_an_order_covers_a_target_in_whatever_spelling_it_was_asked_for(pieces, 
     cut = data.draw(st.integers(min_value=len("http://h/"), max_value=len(ordered)))
     prefix = normal_name(Kind.PREFIX, ordered[:cut], ())
     assert prefix is not None and stored.startswith(prefix)
+
+
+DOTTED = ["/", "/.", "/..", "/%2e", "/.%2E", "/a", "/..a", "/b", "/.b", "?x=/../", "%2"]
+
+
+def plain(url):
+    """The resource that a URL leads to, by the standard library: the path of RFC 3986 §5.2.4."""
+    path, mark, query = url.partition("?")
+    path = urljoin("http://h/", path.replace("%2e", ".").replace("%2E", "."))
+    return path.removeprefix("http://") + mark + query
+
+
+@given(
+    st.lists(st.sampled_from(DOTTED), min_size=1, max_size=6), st.sampled_from(["keep", "ignore"]), st.data()
+)
+def test_an_order_covers_a_target_with_dot_segments_and_the_one_they_lead_to(pieces, query, data):
+    sites = (
+        SitePolicy(host="h", prefix="/a", query=query),
+        SitePolicy(host="h", prefix="/b", query_sorted=True),
+    )
+    target = "/" + "".join(pieces).lstrip("/")
+
+    def covered(kind, name, asked):
+        marks = Watermarks(100)
+        marks.apply([(1, normalised(Order(kind, (name,)), sites))])
+        request = RequestHead("GET", "http", "h", asked, Fields(()))
+        uri = cache_key(request, policy_for(sites, "h", asked)).uri
+        return marks.covers(StoredResponse("k", uri, 200, "", Fields(), 0.0, 0.0))
+
+    leads_to = plain(target)
+    assert covered(Kind.URL, f"h{target}", target)
+    assert covered(Kind.URL, leads_to, target) and covered(Kind.URL, f"h{target}", leads_to.removeprefix("h"))
+    cut = data.draw(st.integers(min_value=1, max_value=len(target)))
+    assert covered(Kind.PREFIX, f"h{target[:cut]}", target)
+    cut = data.draw(st.integers(min_value=2, max_value=len(leads_to)))
+    assert covered(Kind.PREFIX, leads_to[:cut], target)
+
+
+@given(
+    st.lists(st.sampled_from(DOTTED), min_size=1, max_size=6),
+    st.sampled_from([Kind.URL, Kind.PREFIX]),
+    st.data(),
+)
+def test_no_spelling_leads_out_of_a_right(pieces, kind, data):
+    sites = (SitePolicy(host="h", query="ignore"),)
+    right = data.draw(
+        st.sampled_from(["h/a", "h/a/", "h/a/..", "h/a?x", "h/..", "h/.%2e/", "h/a/%2e", "h/b/"])
+    )
+    order = Order(kind, ("h/" + "".join(pieces).lstrip("/"),))
+    if Rights(prefixes=(right,)).missing_for(order) is None:
+        assert all(name.startswith(("h/a", "h/b/")) for name in normalised(order, sites).targets)
+        assert right in ("h/a", "h/a/", "h/b/")
 
 
 @given(st.text(st.characters(exclude_categories=()), max_size=30), st.sampled_from(list(Kind)))

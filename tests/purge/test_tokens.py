@@ -185,6 +185,19 @@ RIGHTS = [
     ("a prefix that is cut", Rights(prefixes=("h/a%2",)), Order(URL, ("h/a",)), "prefixes: h/a"),
     ("an order that is cut", Rights(prefixes=("h/a%2F",)), Order(PREFIX, ("h/a%2",)), "prefixes: h/a%2"),
     ("a way out of a prefix", Rights(prefixes=("h/a/",)), Order(URL, ("h/a",)), "prefixes: h/a"),
+    ("dots out of a prefix", Rights(prefixes=("h/a/",)), Order(URL, ("h/a/../b",)), "prefixes: h/a/../b"),
+    (
+        "escaped dots out of a prefix",
+        Rights(prefixes=("h/a/",)),
+        Order(URL, ("h/a/%2e%2E/b",)),
+        "prefixes: h/a/",
+    ),
+    ("a prefix out of a prefix", Rights(prefixes=("h/a/",)), Order(PREFIX, ("h/a/..",)), "prefixes: h/a/.."),
+    ("dots that stay within", Rights(prefixes=("h/a/",)), Order(URL, ("h/a/b/../c",)), None),
+    ("a right that ends in dots", Rights(prefixes=("h/a/..",)), Order(URL, ("h/b",)), "prefixes: h/b"),
+    ("a right with dots", Rights(prefixes=("h/a/.%2e/",)), Order(URL, ("h/b",)), "prefixes: h/b"),
+    ("a right with a query", Rights(prefixes=("h/a?b",)), Order(PREFIX, ("h/a?b",)), "prefixes: h/a?b"),
+    ("a query within a prefix", Rights(prefixes=("h/a",)), Order(PREFIX, ("h/a?b",)), None),
     ("a host around a prefix", Rights(prefixes=("http://h/a/",)), Order(HOST, ("h",)), "hosts: h"),
 ]
 

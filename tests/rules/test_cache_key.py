@@ -126,3 +126,15 @@ def test_a_named_host_comes_before_a_wildcard_and_the_longest_prefix_wins():
     assert policy_for(sites, "v.example", "/a/b") is sites[1]
     assert policy_for(sites, "other", "/a/b") is sites[0]
     assert policy_for(sites, "other", "/").default_ttl is None
+
+
+SPELT = ["/private/a", "/%70rivate/a", "/x/../private/a", "/x/%2e%2E/private/a", "/./private/a"]
+
+
+@pytest.mark.parametrize("path", SPELT)
+def test_the_policy_of_a_path_holds_in_whatever_spelling(path):
+    """Else an order under one spelling would miss what is stored under another."""
+    for prefix in ("/private", "/%70rivate"):
+        site = SitePolicy(prefix=prefix, bypass=True)
+        assert policy_for((site,), "h", path) is site
+        assert not policy_for((site,), "h", "/private/../a").bypass

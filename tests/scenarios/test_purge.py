@@ -53,6 +53,19 @@ async def test_what_an_order_does_not_name_stays(world):
     assert ";hit" in (await world.get("/a")).cache_status[-1]
 
 
+SPELLINGS = [("/a/../b", "/b"), ("/b", "/a/../b"), ("/b", "/a/%2e%2e/b"), ("/a/%2E./b", "/a/../b")]
+
+
+@pytest.mark.parametrize(("stored", "ordered"), SPELLINGS)
+@pytest.mark.parametrize("kind", ["url", "prefix"])
+async def test_an_order_covers_what_dot_segments_lead_to_in_whatever_spelling(world, kind, stored, ordered):
+    world.origin.answers(stored, b"old", Cache_Control="max-age=600")
+    await world.get(stored)
+    assert ";hit" in (await world.get(stored)).cache_status[-1]
+    await purge(world, kind, f"http://site.example{ordered}")
+    assert "detail=purged" in (await world.get(stored)).cache_status[-1]
+
+
 async def test_a_soft_purge_is_validated_end_to_end(world):
     world.origin.answers("/a", b"x", Cache_Control="max-age=600", ETag='"1"', Surrogate_Key="one")
     await world.get("/a")
