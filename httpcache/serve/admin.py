@@ -12,6 +12,7 @@ from aiohttp import web
 from httpcache.observe import metrics
 from httpcache.purge import api
 from httpcache.purge.keeper import LogKeeper
+from httpcache.serve.admin_server import AdminRunner
 from httpcache.serve.worker_report import WorkerReport
 from httpcache.settings import Settings
 from httpcache.store.counts import Counts
@@ -37,7 +38,7 @@ class Admin:
         app.router.add_get("/readyz", self._readyz)
         app.router.add_get("/metrics", self._metrics)
         api.add_routes(app, settings, folder, keeper)
-        self._runner = web.AppRunner(
+        self._runner = AdminRunner(
             app,
             access_log=None,
             auto_decompress=False,  # a body is signed as it is sent, and nobody's few octets may become many
