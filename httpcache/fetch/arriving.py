@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
-from httpcache.fetch.failures import NextHopError
+from httpcache.clock import monotonic
+from httpcache.fetch.failures import LostOctets, NextHopError
+from httpcache.fetch.held import HeldInAll
 from httpcache.fetch.ram_segment import RamSegment
+from httpcache.fetch.reader import Located, Reader
 from httpcache.messages import Octets
 
+GoingOn = Callable[[int, int], AsyncIterator[bytes]]
+"""Octets [first, end) of the same representation from elsewhere. Raises NextHopError where they are not to be had."""
 
-class Located(Protocol):
-    """Octets that stand in a file, from which they can be sent."""
+PATIENCE = 2.0
+"""How long those who wait for more of a body that is not kept wait for the slowest, in all, in seconds."""
 
-    @property
-    def length(self) -> int:
-        """How many, in bytes."""
-        ...
 
-    def part(self, first: int, end: int) -> Located:
-        """Octets [first, end) of it."""
-        ...
+FIRST_READER = 5.0
+"""How long a body that is not kept waits for its first reader, in seconds: the answer may still be in the making."""
 
 
 class Segments(Protocol):
@@ -43,12 +44,22 @@ class Segments(Protocol):
 class ArrivingBody:
     """Octets of one response as they come from the next hop.
 
-    At most `held` bytes stand in RAM. While `kept` is true, what is beyond goes to `segments`, and any reader may
-    start at octet 0. Once it is false (not stored, or the segments cannot be written), octets go when every reader
-    has had them, the writer waits for the slowest, and nobody new may join.
+    At most `held` bytes stand in RAM, and one segment while `room` is full. While `kept` is true, what is beyond goes
+    to `segments`, and any reader may start at octet 0. Once it is false (not stored, or the segments cannot be
+    written), octets go when every reader has had them, and nobody new may join. The writer waits for the slowest then,
+    while others wait for more only for PATIENCE in all: who is behind then reads what `goes_on` brings, or ends.
     """
 
-    def __init__(self, body_id: str, length: int | None, segments: Segments, *, size: int, held: int) -> None:
+    def __init__(
+        self,
+        body_id: str,
+        length: int | None,
+        segments: Segments,
+        *,
+        size: int,
+        held: int,
+        room: HeldInAll | None = None,
+    ) -> None:
         self.body_id = body_id
         self.length = length
         self.received = 0
@@ -58,14 +69,19 @@ class ArrivingBody:
         self._segments = segments
         self._size = size
         self._held = max(held, size)
-        self.goes_on: Callable[[int, int], AsyncIterator[bytes]] | None = None
-        """Octets [first, end) from the next hop once more, where a segment is lost before all have read it."""
+        self._room = room or HeldInAll(2**62)
+        self.goes_on: GoingOn | None = None
+        """How octets are had once more: of a segment that is lost before all have read it, or by who is behind."""
         self._ram: dict[int, RamSegment] = {}
         self._spilled: set[int] = set()
         self._dropped_below = 0
         self._readers: dict[int, int] = {}
+        self._behind: set[int] = set()
+        self._patience = PATIENCE
         self._moved = asyncio.Event()
         self._was_left = False
+        self._is_expected = True
+        """Whether its first reader is still to come."""
 
     @property
     def ended(self) -> bool:
@@ -107,11 +123,23 @@ class ArrivingBody:
             if index not in self._ram:
                 self._ram[index] = RamSegment()
             self._ram[index].add(part)
+            self._room.used += len(part)
             self.received += len(part)
             left = memoryview(left)[len(part) :]
             self._wake()
-            if len(self._ram) * self._size > self._held:
+            if self._is_over:
                 await self._make_room(index)
+
+    @property
+    def _is_over(self) -> bool:
+        return len(self._ram) * self._size > (self._size if self._room.is_full else self._held)
+
+    def _drop(self, index: int) -> None:
+        self._room.used -= len(self._ram.pop(index))
+
+    def __del__(self) -> None:
+        """What is left counts no more: when the last of those who read it has gone."""
+        self._room.used -= sum(map(len, self._ram.values()))
 
     async def flush(self) -> bool:
         """Send every segment to `segments`; False when one could not be kept."""
@@ -155,7 +183,7 @@ class ArrivingBody:
         if octets is not None:
             return octets
         index, offset = divmod(position, self._size)
-        located = await self._segments.locate(self.body_id, index)
+        located = await self._segments.locate(self.body_id, index) if index in self._spilled else None
         stop = min(stop, (index + 1) * self._size)
         if located is None or located.length < offset + stop - position:
             return await self._read(position, stop)
@@ -175,11 +203,14 @@ class ArrivingBody:
 
     def place(self, reader: Reader) -> None:
         """Note that `reader` is there, or how far it has come."""
-        self._readers[id(reader)] = reader.position
+        self._is_expected = False
+        if id(reader) not in self._behind:
+            self._readers[id(reader)] = reader.position
         self._drop_what_all_have_read()
 
     def leave(self, reader: Reader) -> None:
         """Note that `reader` has gone."""
+        self._behind.discard(id(reader))
         if self._readers.pop(id(reader), None) is not None:
             self._was_left = not reader.has_all
         self._drop_what_all_have_read()
@@ -187,6 +218,8 @@ class ArrivingBody:
     def abandon(self) -> None:
         """Note that who asked for it has gone before reading any of it, or needs none of it."""
         self._was_left = True
+        self._is_expected = False
+        self._wake()
 
     def _in_ram(self, position: int, end: int) -> Octets | None:
         index, offset = divmod(position, self._size)
@@ -195,16 +228,16 @@ class ArrivingBody:
 
     async def _read(self, position: int, end: int) -> bytes:
         index, offset = divmod(position, self._size)
-        data = await self._segments.read(self.body_id, index)
+        data = await self._segments.read(self.body_id, index) if index in self._spilled else None
         if data is None:
-            if self.goes_on is None:
-                raise NextHopError.lost_segment()
+            if self.goes_on is None or index not in self._spilled:
+                raise LostOctets
             rest = self.goes_on(position, min(end, (index + 1) * self._size))
             return b"".join([octets async for octets in rest])
         return data[offset : offset + end - position]
 
     async def _make_room(self, current: int) -> None:
-        while len(self._ram) * self._size > self._held:
+        while self._is_over:
             if self.kept:
                 oldest = min(self._ram)
                 if oldest == current and len(self._ram[oldest]) < self._size:
@@ -213,76 +246,59 @@ class ArrivingBody:
                     self.stop_keeping()
             else:
                 self._drop_what_all_have_read()
-                if len(self._ram) * self._size > self._held and self._readers:
-                    await self._moved.wait()
+                if self._is_over and self._is_expected:
+                    await self._wait_for_the_first()
+                elif self._is_over and self._readers:
+                    await self._wait_for_the_slowest()
+
+    async def _wait_for_the_first(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FIRST_READER):
+                await self._moved.wait()
+                return
+        self._is_expected = False
+
+    async def _wait_for_the_slowest(self) -> None:
+        """Wait until somebody has moved; who keeps others waiting is left behind once their patience is at its end."""
+        if all(position < self.received for position in self._readers.values()):
+            await self._moved.wait()
+            return
+        began = monotonic()
+        try:
+            async with asyncio.timeout(max(0.0, self._patience)):
+                await self._moved.wait()
+        except TimeoutError:
+            oldest = min(self._ram)
+            late = {one for one, position in self._readers.items() if position // self._size <= oldest}
+            self._behind |= late
+            for one in late:
+                del self._readers[one]
+        self._patience -= monotonic() - began
 
     async def _spill(self, index: int) -> bool:
         if not await self._segments.write(self.body_id, index, self._ram[index].whole()):
             return False
         self._spilled.add(index)
-        del self._ram[index]
+        self._drop(index)
         return True
 
     def _drop_what_all_have_read(self) -> None:
-        if self.kept:
+        if self.kept or self._is_expected:
             return
         needed = min(self._readers.values(), default=self.received) // self._size
         for index in [index for index in self._ram if index < needed]:
-            del self._ram[index]
+            self._drop(index)
             self._dropped_below = max(self._dropped_below, index + 1)
         self._wake()
+
+    def rest_of(self, first: int, end: int | None) -> AsyncIterator[bytes]:
+        """Octets [first, end) from elsewhere. Raises LostOctets where nothing tells how."""
+        stop = self.length if end is None else end
+        if self.goes_on is None or stop is None:
+            raise LostOctets
+        return self.goes_on(first, stop)
 
     def _wake(self) -> None:
         """Wake everyone who waits now; who waits later waits for the next move."""
         self._moved.set()
         self._moved = asyncio.Event()
-
-
-class Reader:
-    """One client's way through an arriving body: an async iterator that must be closed."""
-
-    __slots__ = ("_body", "_end", "position")
-
-    def __init__(self, body: ArrivingBody, first: int, end: int | None) -> None:
-        self._body = body
-        self._end = end
-        self.position = first
-        body.place(self)
-
-    def __aiter__(self) -> Reader:
-        return self
-
-    async def __anext__(self) -> Octets:
-        octets = await self._body.next_octets(self.position, self._end)
-        if not octets:
-            await self.aclose()
-            raise StopAsyncIteration
-        self._go_on(len(octets))
-        return octets
-
-    async def parts(self) -> AsyncIterator[Octets | Located]:
-        """The same octets, or where they stand in files; after the last of them it is closed."""
-        while part := await self._body.next_part(self.position, self._end):
-            self._go_on(len(part) if isinstance(part, bytes | memoryview) else part.length)
-            yield part
-        await self.aclose()
-
-    async def again(self, first: int, end: int) -> AsyncIterator[Octets]:
-        """Octets [first, end) once more. Raises NextHopError where they are lost."""
-        while octets := await self._body.next_octets(first, end):
-            first += len(octets)
-            yield octets
-
-    def _go_on(self, octets: int) -> None:
-        self.position += octets
-        self._body.place(self)
-
-    @property
-    def has_all(self) -> bool:
-        """Whether it has read all that it wanted."""
-        end = self._body.length if self._end is None else self._end
-        return end is not None and self.position >= end
-
-    async def aclose(self) -> None:
-        """Leave; octets that were held for this reader only may go."""
-        self._body.leave(self)

@@ -15,7 +15,9 @@ class NextHopError(Exception):
         self.status = status
         self.detail = detail
 
-    @classmethod
-    def lost_segment(cls) -> NextHopError:
-        """Octets that had arrived could not be read back from the store."""
-        return cls("proxy_internal_error", 502, "stored segment lost")
+
+class LostOctets(NextHopError):
+    """Octets that had arrived are not held any more, or could not be read back."""
+
+    def __init__(self) -> None:
+        super().__init__("proxy_internal_error", 502, "octets that had arrived are lost")

@@ -188,7 +188,9 @@ class Answering:
         """Content, coded or decoded as it is sent where the client gets a form that is not stored."""
         if composed.form.body_id:
             return content
-        return TranscodedContent(content, stored, composed.form, self._tier.settings.coding)
+        return TranscodedContent(
+            content, stored, composed.form, self._tier.settings.coding, self._tier.coder.turns
+        )
 
     def refusal(self, refusal: Refusal, key: str = "") -> Answer:
         """The answer to a request that goes no further."""

@@ -9,6 +9,7 @@ from dataclasses import replace
 from httpcache import clock
 from httpcache.fetch.collapse import Flight, Outcome
 from httpcache.fetch.failures import NextHopError
+from httpcache.fetch.held import HeldInAll
 from httpcache.fetch.next_hop import Reply
 from httpcache.messages import Form, Line, PurgeMark, ResponseHead, StoredResponse
 from httpcache.observe import metrics
@@ -50,8 +51,9 @@ class Asking:
 
     def __init__(self, tier: Tier) -> None:
         self._tier = tier
-        self._keeping = Keeping(tier)
-        self._piecing = Piecing(tier)
+        room = HeldInAll(tier.settings.fetch.held_in_all)
+        self._keeping = Keeping(tier, room)
+        self._piecing = Piecing(tier, room)
 
     async def lead(
         self, question: Question, flight_key: object, flight: Flight[Landed]

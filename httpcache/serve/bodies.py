@@ -7,7 +7,8 @@ import os
 from collections.abc import AsyncIterator, Callable
 from typing import cast
 
-from httpcache.fetch.arriving import ArrivingBody, Reader
+from httpcache.fetch.arriving import ArrivingBody
+from httpcache.fetch.reader import Reader
 from httpcache.messages import Octets, Span, StoredResponse
 from httpcache.rules.answers import Composed
 from httpcache.serve.exchange import BrokenOff

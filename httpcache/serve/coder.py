@@ -17,6 +17,9 @@ from httpcache.serve.coding_process import DECODER, ENCODER, FEED, FINISH, HEAD,
 MOST_WAITING = 256
 """Forms that may wait to be made; beyond it a form is made when it is next asked for."""
 
+AT_ONCE = 2
+"""Threads of a worker that code or decode what is on its way to clients, at the most."""
+
 GIVEN_UP = 4096
 """Forms remembered as not to be made: what they are of cannot be decoded, or was lost."""
 
@@ -33,12 +36,16 @@ class Coder:
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._under_way: dict[str, asyncio.Task[None]] = {}
+        self._later: dict[str, asyncio.Task[None]] = {}
+        """Forms of bodies that are still arriving: until these have come, they take nobody's place."""
         self._given_up: dict[str, None] = {}
         self._turn = asyncio.Semaphore(1)
+        self.turns = asyncio.Semaphore(AT_ONCE)
+        """For content that is coded or decoded as it is sent."""
 
     def may_make(self, name: str) -> bool:
         """Whether the form of that name may be made now: it is not under way, nor given up, nor are too many."""
-        is_known = name in self._under_way or name in self._given_up
+        is_known = name in self._under_way or name in self._later or name in self._given_up
         return not is_known and len(self._under_way) < MOST_WAITING
 
     def schedule(self, name: str, make: Callable[[], Awaitable[bool]]) -> None:
@@ -46,6 +53,17 @@ class Coder:
         task = asyncio.get_running_loop().create_task(self._make(name, make))
         self._under_way[name] = task
         task.add_done_callback(lambda _: self._under_way.pop(name, None))
+
+    def schedule_later(self, name: str, has_come: Awaitable[bool], schedule: Callable[[], None]) -> None:
+        """Have the form of that name scheduled once what it is of has come; nothing where that fails."""
+
+        async def wait() -> None:
+            came = await has_come
+            del self._later[name]
+            if came:
+                schedule()
+
+        self._later[name] = asyncio.get_running_loop().create_task(wait())
 
     async def _make(self, name: str, make: Callable[[], Awaitable[bool]]) -> None:
         if await make():
@@ -117,12 +135,12 @@ class Coder:
 
     async def settle(self) -> None:
         """Wait for every form under way."""
-        while self._under_way:
-            await asyncio.wait(list(self._under_way.values()))
+        while self._under_way or self._later:
+            await asyncio.wait([*self._under_way.values(), *self._later.values()])
 
     def close(self) -> None:
         """Drop what waits."""
-        for task in self._under_way.values():
+        for task in (*self._under_way.values(), *self._later.values()):
             task.cancel()
         self._end()
 

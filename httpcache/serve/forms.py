@@ -70,15 +70,13 @@ class Forms:
         form = Form(coding, name, None, (), edition)
         if arriving is None:
             self._tier.coder.schedule(name, lambda: self._make(stored, form))
-        else:
-            self._tier.coder.schedule(name, lambda: self._make_of_arrived(stored, form, arriving))
+            return
 
-    async def _make_of_arrived(self, stored: StoredResponse, form: Form, arriving: ArrivingBody) -> bool:
-        """Once a body has come whole: of the response as it stands in the store."""
-        if await arriving.has_ended():
+        def of_what_stands() -> None:
             for one in self._standing(stored)[:1]:
-                return await self._make(one, form)
-        return True
+                self._schedule(one, coding, edition, None)
+
+        self._tier.coder.schedule_later(name, arriving.has_ended(), of_what_stands)
 
     def _standing(self, stored: StoredResponse) -> list[StoredResponse]:
         """What now stands in the store with the body of `stored`: it may have been freshened, replaced or evicted."""

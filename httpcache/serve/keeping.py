@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from httpcache.fetch.arriving import ArrivingBody
 from httpcache.fetch.collapse import Flight
 from httpcache.fetch.failures import NextHopError
+from httpcache.fetch.held import HeldInAll
 from httpcache.fetch.next_hop import Reply
 from httpcache.messages import Form, PurgeMark, Span, StoredResponse
 from httpcache.observe import metrics
@@ -65,8 +66,9 @@ def to_store(question: Question, came: Came, decision: Store, status: int, form:
 class Keeping:
     """Stores the bodies of one tier while they arrive."""
 
-    def __init__(self, tier: Tier) -> None:
+    def __init__(self, tier: Tier, room: HeldInAll) -> None:
         self._tier = tier
+        self._room = room
         self._pumps: set[asyncio.Task[None]] = set()
 
     def refusal(self, body_id: str, length: int | None) -> NotStoredReason | None:
@@ -87,6 +89,7 @@ class Keeping:
             tier.store.segments,
             size=tier.settings.store.segment,
             held=tier.settings.fetch.held_in_ram,
+            room=self._room,
         )
         arriving.goes_on = came.rest.octets_of if came.rest is not None else None
         task = asyncio.get_running_loop().create_task(self._pump(came, stored, arriving, flight))

@@ -9,6 +9,7 @@ from dataclasses import replace
 from httpcache.fetch.arriving import ArrivingBody
 from httpcache.fetch.collapse import Outcome
 from httpcache.fetch.failures import NextHopError
+from httpcache.fetch.held import HeldInAll
 from httpcache.messages import Form, StoredResponse
 from httpcache.observe import metrics
 from httpcache.rules.combining import combine
@@ -27,8 +28,9 @@ log = logging.getLogger(__name__)
 class Piecing:
     """Lands the pieces of one tier."""
 
-    def __init__(self, tier: Tier) -> None:
+    def __init__(self, tier: Tier, room: HeldInAll) -> None:
         self._tier = tier
+        self._room = room
         self._pumps: set[asyncio.Task[None]] = set()
         self._first: dict[str, ArrivingBody] = {}
         """The first pieces of new bodies, until the store knows of them."""
@@ -75,6 +77,7 @@ class Piecing:
             tier.store.segments,
             size=tier.settings.store.segment,
             held=tier.settings.store.segment,
+            room=self._room,
         )
         piece = Piece(
             stored, decision.span, arriving, came.reply.head.status, is_new, decision.store.unshared

@@ -196,8 +196,13 @@ def _is_cached(file: int, first: int, end: int) -> bool:
 
 
 def _send_some(descriptor: int, place: Place, sent: int) -> int:
-    """Octets of a place that a socket took, after the first `sent` of them, until it would have blocked."""
+    """Octets of a place that a socket took, after the first `sent` of them, until it would have blocked.
+
+    They come from the medium: all of the segment is looked over on the way, since what rots there has no new stamp.
+    """
     with place.open() as file:
+        if not place.is_whole(file.fileno()):
+            raise OSError(f"not what was written: {place.path}")
         return _send(descriptor, file.fileno(), place, sent)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
+from typing import TypeVar
 
 from httpcache.fetch.failures import NextHopError
 from httpcache.messages import Form, StoredResponse
@@ -13,6 +15,8 @@ from httpcache.serve.codecs import Decoder, Encoder, Undecodable, level_of
 from httpcache.serve.exchange import BrokenOff
 from httpcache.serve.pieced import PiecedContent
 from httpcache.settings import CodingSettings
+
+T = TypeVar("T")
 
 
 class TranscodedContent:
@@ -24,10 +28,12 @@ class TranscodedContent:
         stored: StoredResponse,
         form: Form,
         settings: CodingSettings,
+        turns: asyncio.Semaphore,
     ) -> None:
-        """`content` is the whole as received, `form` what the client is to get."""
+        """`content` is the whole as received, `form` what the client is to get; `turns` bound the threads at work."""
         self.stored = stored
         self.content = content
+        self._turns = turns
         self._largest = settings.decoded_largest
         self._new_steps: Callable[[], _Steps] = (
             (lambda: decoding(received_coding(stored.fields)))
@@ -58,20 +64,25 @@ class TranscodedContent:
             yield data
 
     async def _run(self) -> AsyncIterator[bytes]:
-        feed, finish = await asyncio.to_thread(self._new_steps)
+        feed, finish = await self._in_turn(self._new_steps)
         sent = 0
         try:
             async for data in self.content:
                 pieces = feed(data if isinstance(data, bytes) else bytes(data))
-                while piece := await asyncio.to_thread(_next, pieces):
+                while piece := await self._in_turn(partial(_next, pieces)):
                     sent += len(piece)
                     if sent > self._largest:
                         raise BrokenOff
                     yield piece
-            if rest := await asyncio.to_thread(finish):
+            if rest := await self._in_turn(finish):
                 yield rest
         except Undecodable as error:
             raise BrokenOff from error
+
+    async def _in_turn(self, step: Callable[[], T]) -> T:
+        """Do a step in a thread, when few others are at work: they take the time of all who wait for the event loop."""
+        async with self._turns:
+            return await asyncio.to_thread(step)
 
     async def aclose(self) -> None:
         """Let go of the content."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from httpcache.store.budget import is_full
 from httpcache.store.counts import Counts
-from httpcache.store.database import FAULTS, Database, is_damage
+from httpcache.store.database import FAULTS, Database, is_damage, is_locked
 
 DOUBTS = 100_000
 """Cache keys in doubt that are remembered at the most; beyond it, all are until a restart."""
@@ -45,11 +45,18 @@ class Batch:
         self._note_full = note_full
         self._doubts: dict[str, None] = {}
         self._all_in_doubt = False
+        self._was_locked = False
 
     @property
     def has_doubts(self) -> bool:
         """Whether anything waits to be removed."""
         return bool(self._doubts)
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether somebody who has kept us waiting for the database still has it: nobody waits for that twice."""
+        self._was_locked = self._was_locked and not self._database.is_free()
+        return self._was_locked
 
     def is_in_doubt(self, name: str) -> bool:
         """Whether something older than the last write may stand in the database."""
@@ -57,6 +64,9 @@ class Batch:
 
     def _doubt(self, operations: Sequence[Operation]) -> None:
         """Note those of which anything stands in the database, or may."""
+        if self._was_locked:
+            self._doubts.update(dict.fromkeys(_hash(one.name) for one in operations))
+            operations = ()
         for one in {_hash(one.name) for one in operations}:
             try:
                 stands = self._database.size_under(one) > 0
@@ -99,7 +109,11 @@ class Batch:
     def clear_doubts(self) -> None:
         """Remove everything of the cache keys that are in doubt, if the database allows it now."""
         hashes = list(self._doubts)
-        if hashes and self.guarded("write", lambda: self._database.remove_under(hashes)):
+        if (
+            hashes
+            and not self.is_locked
+            and self.guarded("write", lambda: self._database.remove_under(hashes))
+        ):
             for one in hashes:
                 del self._doubts[one]
 
@@ -109,12 +123,16 @@ class Batch:
 
     def guarded(self, kind: str, work: Callable[[], None]) -> bool:
         """Do something that may fail: the thread that writes must outlive whatever the disk holds against it."""
+        if self.is_locked:
+            self._counts.fault(kind, "the database is still locked by somebody else")
+            return False
         try:
             work()
         except Exception as error:
             self._counts.fault(kind, error)
             if is_damage(error):
                 self._database.note_damage()
+            self._was_locked = self._was_locked or is_locked(error)
             if is_full(error):
                 self._note_full()
             self._roll_back()

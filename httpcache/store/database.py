@@ -178,6 +178,20 @@ class Database:
         except (sqlite3.Error, TypeError, ValueError):
             return 0
 
+    def is_free(self) -> bool:
+        """Whether nobody has the database locked just now."""
+        try:
+            connection = self.connection()
+            connection.execute("PRAGMA busy_timeout = 0")
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                connection.execute("ROLLBACK")
+            finally:
+                connection.execute(f"PRAGMA busy_timeout = {int(WRITE_WAIT * 1000)}")
+        except sqlite3.Error:
+            return False
+        return True
+
     def bound_log(self, limit: int) -> None:
         """Empty the write-ahead log when it is longer than `limit` bytes; later, where others are busy with it."""
         try:
@@ -212,6 +226,13 @@ class Database:
                 self.folder / "cache.db", timeout=WRITE_WAIT, isolation_level=None
             )
         return connection
+
+
+def is_locked(error: BaseException) -> bool:
+    """Whether an error says that somebody else has kept the database for too long."""
+    codes = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+    has_code = isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF in codes
+    return has_code or isinstance(error, diskcache.Timeout)
 
 
 def is_damage(error: BaseException) -> bool:

@@ -48,7 +48,7 @@ class Located:
         if content is None:
             self._whole.pop(name, None)
             return None
-        place = Place(path, records.HEAD_SIZE, len(content), stamp)
+        place = Place(path, records.HEAD_SIZE, len(content), stamp, name)
         self._whole[name] = place
         if len(self._whole) > REMEMBERED:
             self._whole.popitem(last=False)

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, NamedTuple, Protocol
 
+from httpcache.store.records import SEGMENT_MAGIC, unseal
+
 GRACE = 60.0
 """How long a discarded body stays after it was last read, in seconds."""
 
@@ -29,6 +31,8 @@ class Place(NamedTuple):
     offset: int
     length: int
     stamp: Stamp
+    name: str = ""
+    """The segment's name, by which its octets can be looked over again."""
 
     def part(self, first: int, end: int) -> Place:
         """Octets [first, end) of it."""
@@ -41,6 +45,11 @@ class Place(NamedTuple):
             file.close()
             raise OSError(f"written to since it was looked over: {self.path}")
         return file
+
+    def is_whole(self, descriptor: int) -> bool:
+        """Whether the octets of an open file are what was written: a medium can lose them and leave the stamp."""
+        size = os.fstat(descriptor).st_size
+        return unseal(SEGMENT_MAGIC, self.name, os.pread(descriptor, size, 0)) is not None
 
     def is_as_it_was(self, descriptor: int) -> bool:
         """Whether an open file is still what was looked over."""

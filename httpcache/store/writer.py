@@ -163,7 +163,7 @@ class Writer:
                 return
 
     def _remove(self, bodies: list[str]) -> None:
-        if bodies and self._batch.remove_bodies(bodies):
+        if bodies and not self._batch.is_locked and self._batch.remove_bodies(bodies):
             for body_id in bodies:
                 self._removed(body_id)
         elif bodies and not self._closing:
@@ -206,12 +206,14 @@ class Writer:
             for one in operations:
                 if self._waiting.get(one.name) is one:
                     del self._waiting[one.name]
-        if self._evicts:
+        if self._batch.is_locked:
+            pass
+        elif self._evicts:
             written = {f"{one.name.partition('.')[0]}.h" for one in operations}
             self._batch.guarded("eviction", lambda: self._eviction.make_room(written))
         else:
             self._eviction.measure()
-        if operations:
+        if operations and not self._batch.is_locked:
             self._batch.guarded("checkpoint", lambda: self._database.bound_log(self._log))
         for job in jobs:
             if job.done is not None:
@@ -221,7 +223,7 @@ class Writer:
 
     def _do_a_step(self) -> None:
         """One step of the chore; one that fails ends it."""
-        if not self.is_done_with_chore.is_set():
+        if not self.is_done_with_chore.is_set() and not self._batch.is_locked:
             more: list[bool] = []
             self._batch.guarded("sweep", lambda: more.append(next(self._chore, True) is None))
             if more != [True]:

@@ -129,7 +129,8 @@ class Campaign:
                         outcome = await self.clients.ask(session, thing, edge.url, "plain")
                     self.clients.tally.outcomes[outcome] += 1
                     if outcome != "200":
-                        self.result.unanswered.append(f"{thing.name} at {edge.name}: {outcome}")
+                        why = f"{outcome} ({self.clients.tally.last_failure})"
+                        self.result.unanswered.append(f"{thing.name} at {edge.name}: {why}")
 
 
 async def _is_set_within(event: asyncio.Event, seconds: float) -> bool:

@@ -17,8 +17,14 @@ from tests.campaign.things import Thing
 
 NO_ANSWER = (aiohttp.ClientError, TimeoutError, OSError)
 
-WAYS = ("plain", "plain", "plain", "coded", "coded", "range", "head", "conditional", "leaves")
-"""How a client asks: for all, for a coded form, for a part, for the head, for what has changed; or it leaves early."""
+WAYS = (
+    *("plain",) * 6,
+    *("coded",) * 4,
+    *("range", "head", "conditional", "leaves") * 2,
+    *("no-store", "authorized", "if-match"),
+)
+"""How a client asks: for all, for a coded form, for a part, for the head, for what has changed; or it leaves early. Or
+for what is its own alone, in one way or another."""
 
 
 @dataclass
@@ -27,6 +33,8 @@ class Tally:
 
     outcomes: Counter[str] = field(default_factory=Counter)
     violations: list[str] = field(default_factory=list)
+    last_failure: str = ""
+    """What was wrong with the last request that was not answered."""
 
     @property
     def requests(self) -> int:
@@ -76,6 +84,7 @@ class Clients:
                     return "left early"
                 body = await answer.read()
         except NO_ANSWER as error:
+            self.tally.last_failure = f"{type(error).__name__}: {error}"
             return "broken off" if isinstance(error, aiohttp.ClientPayloadError) else "no answer"
         fault = judged(thing, answer, body, asked, way)
         if fault:
@@ -92,6 +101,12 @@ class Clients:
             first = self._rng.randrange(thing.size)
             last = self._rng.choice(("", str(first + self._rng.randrange(1, 100_000))))
             return {"Range": f"bytes={first}-{last}"}
+        if way == "no-store":
+            return {"Cache-Control": "no-store"}
+        if way == "authorized":
+            return {"Authorization": f"Bearer {self._rng.randrange(3)}"}
+        if way == "if-match":
+            return {"If-Match": thing.tag(self._rng.randrange(thing.version + 1))}
         if way == "conditional":
             return {"If-None-Match": thing.tag(self._rng.randrange(thing.version + 1))}
         return {}
@@ -112,6 +127,8 @@ def judged(thing: Thing, answer: aiohttp.ClientResponse, body: bytes, asked: flo
         return fault
     if answer.status == 206:
         return fault_of_part(thing, answer, body, asked, version)
+    if answer.status == 412 and way == "if-match":
+        return ""
     return "" if answer.status in (416, 500, 502, 503, 504) else f"{thing.name}: status {answer.status}"
 
 

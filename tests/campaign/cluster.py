@@ -14,6 +14,7 @@ from typing import Any
 
 import aiohttp
 
+from tests.campaign.stepping_clock import SteppingClock
 from tests.scenarios.ports import free_port
 
 DISK = "disk"
@@ -58,6 +59,7 @@ class NodeProcess:
             tier, "--listen", f"127.0.0.1:{port}", *next_hop, "--name", name,
             "--data", str(self.data), "--config", str(config), "--workers", str(workers),
         )  # fmt: skip
+        self.clock = SteppingClock(folder, name)
         self.process: asyncio.subprocess.Process | None = None
         self.starts = 0
 
@@ -70,7 +72,14 @@ class NodeProcess:
         """Start it."""
         with self.log.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
-                sys.executable, "-P", "-m", "edgeward", *self.arguments, stdout=log, stderr=log
+                sys.executable,
+                "-P",
+                "-m",
+                "edgeward",
+                *self.arguments,
+                stdout=log,
+                stderr=log,
+                env=self.clock.environment,
             )
         self.starts += 1
         return self.process

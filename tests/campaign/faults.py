@@ -13,6 +13,7 @@ import sqlite3
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from httpcache.serve.supervisor import LOOK_EVERY
 from tests.campaign.cluster import Cluster, NodeProcess
 from tests.campaign.recording_origin import MOODS, RecordingOrigin
 
@@ -32,7 +33,8 @@ class Faults:
             self.kill_worker, self.kill_worker, self.kill_node, self.restart_node, self.full_disk,
             self.full_disk, self.flipped_octets, self.flipped_octets, self.cut_file, self.locked_database,
             self.vanished_store, self.second_node, self.frozen_worker, self.bad_origin, self.bad_origin,
-            self.bad_origin, self.no_origin,
+            self.bad_origin, self.no_origin, self.stepped_clock, self.stepped_clock, self.vanished_folder,
+            self.unwritable_folder, self.disk_that_stays_full,
         ]  # fmt: skip
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -79,23 +81,63 @@ class Faults:
         await node.end()
         await started_again(node)
 
-    async def full_disk(self) -> None:
+    async def full_disk(self, seconds: float = 0.0) -> None:
         """No room for a while: on a small mount none at all, else no file of a node may grow beyond a little."""
         node = self._a_node()
         if _is_small(node.data):
-            await self._filled_mount(node.data.parent)
+            await self._filled_mount(node.data.parent, seconds)
             return
         pids = [*(await node.workers()), *([node.process.pid] if node.process else [])]
         _limit_files(pids, SMALL_FILES)
-        await asyncio.sleep(self._rng.uniform(0.3, 2))
+        await asyncio.sleep(seconds or self._rng.uniform(0.3, 2))
         _limit_files([*(await node.workers()), *pids], resource.RLIM_INFINITY)
 
-    async def _filled_mount(self, folder: Path) -> None:
+    async def _filled_mount(self, folder: Path, seconds: float) -> None:
         with contextlib.suppress(OSError), (folder / "filler").open("wb", buffering=0) as filler:
             while filler.write(bytes(2**16)):
                 pass
-        await asyncio.sleep(self._rng.uniform(0.3, 2))
+        await asyncio.sleep(seconds or self._rng.uniform(0.3, 2))
         (folder / "filler").unlink(missing_ok=True)
+
+    async def disk_that_stays_full(self) -> None:
+        """No room for so long that everything which expires does so meanwhile."""
+        await self.full_disk(self._rng.uniform(4, 7))
+
+    async def unwritable_folder(self) -> None:
+        """Nothing can be written for a while: nothing is permitted, and what permissions do not bind may not grow."""
+        node = self._a_node()
+        folders = [node.data / "store", *(node.data / "store").glob("??/")]
+        pids = await node.workers()
+        with contextlib.suppress(OSError):
+            for folder in folders:
+                folder.chmod(0o500)
+        _limit_files(pids, 0)
+        await asyncio.sleep(self._rng.uniform(0.3, 2))
+        for folder in folders:
+            with contextlib.suppress(OSError):
+                folder.chmod(0o700)
+        _limit_files(pids, resource.RLIM_INFINITY)
+
+    async def vanished_folder(self) -> None:
+        """All that an edge has on disk is gone; it finds its way back, and is known by its key as before."""
+        node = self._rng.choice(self._cluster.edges)
+        await asyncio.sleep(2 * LOOK_EVERY)  # by then it knows its keys
+        key = node.data / "keys" / "node.key"
+        before = key.read_bytes()
+        shutil.rmtree(node.data, ignore_errors=True)
+        async with asyncio.timeout(30):
+            while not (key.exists() and key.read_bytes() == before):
+                await asyncio.sleep(0.1)
+
+    async def stepped_clock(self) -> None:
+        """The clock of a node is set back or forward for a while, by seconds or by hours."""
+        node = self._a_node()
+        node.clock.step_to(self._rng.choice((-1, 1)) * self._rng.choice((4, 60, 5000)))
+        await asyncio.sleep(self._rng.uniform(0.3, 2))
+        if self._rng.random() < 0.5:
+            await node.kill_a_worker(self._rng.randrange(8))
+            await asyncio.sleep(self._rng.uniform(0.3, 1))
+        node.clock.step_to(0)
 
     async def flipped_octets(self) -> None:
         """Some octets of some stored values, and of the database, are others now."""

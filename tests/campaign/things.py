@@ -13,6 +13,9 @@ SLACK = 3.0
 """Seconds beyond its lifetime in which a version is not held against anybody: whole seconds in Age and Date, two tiers,
 and a loaded machine between the moment in which the origin chose a version and the moment in which a client asked."""
 
+HUGE = 14_000_000
+"""Bytes of a thing that no node of the campaign has room for."""
+
 
 @dataclass
 class Thing:
@@ -114,5 +117,8 @@ def some_things(rng: random.Random, count: int) -> list[Thing]:
         form = rng.choice(("plain", "plain", "text", "text", "gzip"))
         lifetime, stale = rng.choice(((1, 0), (2, 0), (3, 2), (5, 0), (600, 0), (0, 0)))
         things.append(Thing(f"thing{n}", size, lifetime, stale, form, chunked=rng.random() < 0.3))
+        things[-1].publish()
+    for chunked in (False, True):  # larger than what may arrive at a disk store of the campaign
+        things.append(Thing(f"huge{int(chunked)}", HUGE, 600, chunked=chunked))
         things[-1].publish()
     return things

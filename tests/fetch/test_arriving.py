@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from httpcache.fetch.arriving import ArrivingBody
-from httpcache.fetch.failures import NextHopError
+from httpcache.fetch.failures import LostOctets, NextHopError
+from httpcache.fetch.held import HeldInAll
 
 SIZE = 64
 
@@ -134,6 +135,7 @@ async def test_when_segments_cannot_be_written_readers_still_get_everything_and_
 
 async def test_a_writer_waits_for_nobody_when_nobody_reads_and_nothing_is_kept():
     arriving = body(held=SIZE)
+    arriving.abandon()
     arriving.stop_keeping()
     for _ in range(50):
         await asyncio.wait_for(arriving.write(b"x" * SIZE), 1)
@@ -204,3 +206,107 @@ async def test_short_runs_are_put_together_for_those_who_are_behind():
     runs = [octets async for octets in arriving.read()]
     assert len(runs) == 1
     assert len(runs[0]) == 10_000
+
+
+def going_on(whole: bytes, asked: list[tuple[int, int]]):
+    """Octets of the same representation from elsewhere."""
+
+    async def octets(first: int, end: int):
+        asked.append((first, end))
+        yield whole[first:end]
+
+    return octets
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    monkeypatch.setattr("httpcache.fetch.arriving.PATIENCE", 0.0)
+
+
+@pytest.mark.parametrize("refuse", [True, False], ids=["no room on disk", "not kept"])
+async def test_a_stalled_reader_stops_nobody_and_goes_on_by_a_request_of_its_own(impatient, refuse):
+    whole, asked = bytes(range(256)) * 10, []
+    room = HeldInAll(10**6)
+    segments = Kept(refuse=refuse)
+    arriving = ArrivingBody("b", len(whole), segments, size=SIZE, held=SIZE, room=room)
+    arriving.goes_on = going_on(whole, asked)
+    if not refuse:
+        arriving.stop_keeping()
+    stalled, fast = arriving.read(), arriving.read()
+    reading = asyncio.ensure_future(everything(fast))
+    first = None
+    for at in range(0, len(whole), 50):
+        await asyncio.wait_for(arriving.write(whole[at : at + 50]), 5)
+        first = first or await anext(stalled)
+        assert room.used <= 3 * SIZE
+    arriving.finish()
+    assert await asyncio.wait_for(reading, 5) == whole
+    assert first + await everything(stalled) == whole
+    assert asked and asked[0][1] == len(whole)
+
+
+async def test_a_stalled_reader_of_what_cannot_be_asked_for_again_is_broken_off(impatient):
+    arriving = body(held=SIZE)
+    stalled, fast = arriving.read(), arriving.read()
+    arriving.stop_keeping()
+    reading = asyncio.ensure_future(everything(fast))
+    await asyncio.wait_for(arriving.write(b"x" * SIZE * 10), 5)
+    arriving.finish()
+    assert len(await asyncio.wait_for(reading, 5)) == SIZE * 10
+    with pytest.raises(LostOctets):
+        await everything(stalled)
+
+
+async def test_those_who_wait_have_some_patience_with_who_is_only_slower():
+    arriving, whole = body(held=SIZE), bytes(SIZE * 10)
+    slow, fast = arriving.read(), arriving.read()
+    arriving.stop_keeping()
+    reading = [asyncio.ensure_future(everything(one)) for one in (fast, slow)]
+    await asyncio.wait_for(arriving.write(whole), 5)
+    arriving.finish()
+    assert await asyncio.gather(*reading) == [whole, whole]
+
+
+async def test_what_is_not_kept_waits_for_its_first_reader_and_not_for_ever(monkeypatch):
+    arriving, whole = body(held=SIZE, refuse=True), bytes(range(256)) * 2
+    writing = asyncio.ensure_future(arriving.write(whole))
+    while arriving.kept:
+        await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert not writing.done(), "the answer is still in the making"
+    reading = asyncio.ensure_future(everything(arriving.read()))
+    await asyncio.wait_for(writing, 5)
+    arriving.finish()
+    assert await reading == whole
+    monkeypatch.setattr("httpcache.fetch.arriving.FIRST_READER", 0.0)
+    await asyncio.wait_for(body(held=SIZE, refuse=True).write(whole), 5)
+
+
+async def test_a_segment_that_is_lost_while_it_arrives_is_asked_for():
+    whole, asked = bytes(range(256)), []
+    segments = Kept()
+    arriving = ArrivingBody("b", 256, segments, size=SIZE, held=SIZE)
+    arriving.goes_on = going_on(whole, asked)
+    reader = arriving.read()
+    await arriving.write(whole)
+    arriving.finish()
+    del segments.segments["b", 1]
+    assert await everything(reader) == whole
+    assert asked == [(SIZE, 2 * SIZE)]
+
+
+async def test_what_all_bodies_hold_is_bounded_and_counted_until_their_readers_have_gone():
+    room = HeldInAll(4 * SIZE)
+    bodies = [ArrivingBody(str(n), None, Kept(), size=SIZE, held=100 * SIZE, room=room) for n in range(4)]
+    for _ in range(20):
+        for one in bodies:
+            await one.write(b"x" * (SIZE // 2))
+            assert room.used <= 4 * SIZE + 4 * 2 * SIZE
+    assert all(one.spilled for one in bodies)
+    reader = bodies[0].read()
+    for one in bodies:
+        one.finish()
+    assert await everything(reader) == b"x" * (SIZE * 10)
+    bodies.clear()
+    del one, reader
+    assert room.used == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from pathlib import Path
 
 import aiohttp
@@ -144,6 +145,26 @@ def test_a_segment_that_was_damaged_is_never_sent(run, sent):
         assert (await world.get("/a")).body == BODY
         whole = [one for one in world.origin.seen("/a") if one.get("Range") is None]
         assert len(whole) == 2, "what is damaged is forgotten; this origin sends no part of it"
+
+    run(scene)
+
+
+def test_octets_that_rotted_on_the_medium_without_a_new_stamp_are_not_sent(run, monkeypatch):
+    async def scene(world):
+        assert (await world.get("/a")).body == BODY  # looked over, and remembered as whole
+        disk = world.edges[0].worker.tier.store.disk
+        (stored,) = world.edges[0].worker.tier.store.look_up("http://site.example/a")
+        third = await disk.locate(stored.forms[0].body_id, 2)
+        about = third.path.stat()
+        with third.path.open("r+b") as file:
+            file.seek(1000)
+            file.write(b"rot")
+        os.utime(third.path, ns=(about.st_atime_ns, about.st_mtime_ns))
+        assert await disk.locate(stored.forms[0].body_id, 2) == third, "nothing tells"
+        monkeypatch.setattr(sending, "_is_cached", lambda *_: False)
+        with contextlib.suppress(aiohttp.ClientPayloadError):
+            assert (await world.get("/a")).body == BODY
+        assert (await world.get("/a")).body == BODY
 
     run(scene)
 

@@ -107,6 +107,25 @@ async def test_a_lock_taken_later_costs_writes_and_no_reads(tmp_path, monkeypatc
     await store.close()
 
 
+async def test_nobody_waits_twice_for_a_database_that_stays_locked(tmp_path, monkeypatch):
+    monkeypatch.setattr(database, "WRITE_WAIT", 0.01)
+    store = await opened(tmp_path)
+    await settled(store)
+    batch, tried = store.disk._writer._batch, []
+    really = batch._write
+    monkeypatch.setattr(batch, "_write", lambda operations: (tried.append(operations), really(operations))[1])
+    lock = sqlite3.connect(tmp_path / "store" / "cache.db", isolation_level=None)
+    lock.execute("BEGIN IMMEDIATE")
+    body_id = store.new_body_id("k")
+    for index in range(5):
+        assert not await store.segments.write(body_id, index, b"x" * SEGMENT)
+    assert len(tried) == 1, "the first has shown that it is in vain"
+    assert store.counts.faults["write"] == 5
+    lock.close()
+    assert await store.segments.write(body_id, 5, b"x" * SEGMENT)
+    await store.close()
+
+
 async def test_a_folder_that_vanishes_costs_only_later_hits(tmp_path):
     store = await opened(tmp_path, ram=2**24)
     await settled(store)

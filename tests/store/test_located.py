@@ -15,7 +15,7 @@ async def test_a_segment_in_a_file_can_be_sent_from_there(tmp_path):
     body_id = one.forms[0].body_id
     await settled(store)
     place = await store.segments.locate(body_id, 0)
-    path, offset, length, _ = place
+    path, offset, length, *_ = place
     with place.open() as file:
         assert file.read()[offset : offset + length] == body[:SEGMENT]
     assert path.read_bytes()[offset : offset + length] == body[:SEGMENT]
