@@ -121,6 +121,10 @@ class RequestHead:
     target: str
     fields: Fields = Fields()
 
+    def with_fields(self, fields: Fields) -> RequestHead:
+        """This head with other fields."""
+        return RequestHead(self.method, self.scheme, self.authority, self.target, fields)
+
     @property
     def uri(self) -> str:
         """The target URI."""
@@ -134,6 +138,10 @@ class ResponseHead:
     status: int
     fields: Fields = Fields()
     reason: str = ""
+
+    def with_fields(self, fields: Fields) -> ResponseHead:
+        """This head with other fields."""
+        return ResponseHead(self.status, fields, self.reason)
 
 
 @dataclass(frozen=True, slots=True, order=True)

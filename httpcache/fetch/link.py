@@ -36,6 +36,10 @@ class _LinkReply:
         assert self._connection is not None
         return self._connection.chunks()
 
+    def whole(self) -> bytes | None:
+        """See Reply."""
+        return self._connection.whole() if self._connection is not None else None
+
     async def close(self) -> None:
         """See Reply."""
         if self._connection is not None:

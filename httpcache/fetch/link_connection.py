@@ -92,6 +92,15 @@ class LinkConnection(asyncio.Protocol):
             if pace.is_too_slow(self._buffered, self._loop.time() - asked):
                 self._fail(NextHopError("connection_read_timeout", 504, "body too slow"))
 
+    def whole(self) -> bytes | None:
+        """All octets of the body, where they have come; None while they have not."""
+        if not self._ended or self._error is not None:
+            return None
+        whole = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+        self._body.clear()
+        self._buffered = 0
+        return whole
+
     async def _next_move(self) -> None:
         self._moved = self._loop.create_future()
         timer = self._loop.call_later(self._silence, self._silent) if self._silence else None

@@ -34,6 +34,10 @@ class Reply(Protocol):
         """The octets of the body. Raises NextHopError when it breaks off or falls silent."""
         ...
 
+    def whole(self) -> bytes | None:
+        """The body, if all of it has come; then `chunks` has nothing more to give. None while it has not."""
+        ...
+
     async def close(self) -> None:
         """Give the connection back when the body was read to its end; else drop it."""
         ...
@@ -68,6 +72,14 @@ class _ClientReply:
             raise NextHopError("connection_read_timeout", 504, "body fell silent") from error
         except (aiohttp.ClientError, OSError) as error:
             raise _named(error, started=True) from error
+
+    def whole(self) -> bytes | None:
+        """See Reply."""
+        content = self._response.content
+        if not content.is_eof() or content.exception() is not None:
+            return None
+        body = content.read_nowait()
+        return body if content.at_eof() else None
 
     async def close(self) -> None:
         """See Reply."""

@@ -90,7 +90,7 @@ def compose(
     are the `spans` of what comes back: none where the answer has no content, or its length is not known yet.
     """
     form, head = _selected(request, stored, context)
-    head = replace(head, fields=_own_fields(head.fields, stored, age, handling, context))
+    head = head.with_fields(_own_fields(head.fields, stored, age, handling, context))
     match decide_precondition(request, head, context.now):
         case Precondition.NOT_MODIFIED:
             return Composed(_not_modified(head, context), form, (), length=0)
@@ -145,13 +145,16 @@ def _named_tags(request: RequestHead) -> tuple[EntityTag, ...]:
 def _own_fields(
     fields: Fields, stored: StoredResponse, age: int | None, handling: Handling, context: Context
 ) -> Fields:
-    lines = fields.without({"age", "content-length"})
-    if age is not None:
-        lines = lines.adding(("Age", str(max(0, age))))
-    if "date" not in lines:
-        lines = lines.adding(("Date", format_http_date(stored.response_time)))  # RFC 9110 §6.6.1
-    returned = returned_fields(lines, context.identity, to_clients=context.to_clients)
+    said = [] if age is None else [("Age", str(max(0, age)))]
+    if "date" not in fields:
+        said.append(("Date", format_http_date(stored.response_time)))  # RFC 9110 §6.6.1
+    returned = returned_fields(
+        fields, context.identity, to_clients=context.to_clients, less=_TOLD_ANEW, more=said
+    )
     return add_cache_status(returned, context.identity.name, handling)
+
+
+_TOLD_ANEW = frozenset(("age", "content-length"))
 
 
 def _not_modified(head: ResponseHead, context: Context) -> ResponseHead:
@@ -183,7 +186,7 @@ def _ranged(
     fields = head.fields if head.status == 204 else head.fields.adding(("Content-Length", str(length)))
     if head.status == 200 and "accept-ranges" not in fields:
         fields = fields.adding(("Accept-Ranges", "bytes"))
-    return Composed(replace(head, fields=fields), form, ((0, length),) if length else (), length=length)
+    return Composed(head.with_fields(fields), form, ((0, length),) if length else (), length=length)
 
 
 def _refused(status: int, fields: Fields) -> ResponseHead:
@@ -226,7 +229,7 @@ def passed_head(response: ResponseHead, handling: Handling, context: Context) ->
     fields = returned_fields(
         dated(response.fields, context.now), context.identity, to_clients=context.to_clients
     )
-    return replace(response, fields=add_cache_status(fields, context.identity.name, handling))
+    return response.with_fields(add_cache_status(fields, context.identity.name, handling))
 
 
 def failed(

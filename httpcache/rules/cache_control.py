@@ -72,13 +72,16 @@ def parse_response_directives(fields: Fields) -> ResponseDirectives:
     return response_directives(fields.get("cache-control") or "")
 
 
+_NOTHING, _NO_CACHE = RequestDirectives(), RequestDirectives(no_cache=True)
+
+
 def parse_request_directives(fields: Fields) -> RequestDirectives:
     """The directives of Cache-Control in a request; Pragma: no-cache counts where there is none (RFC 9111 §5.4)."""
     value = fields.get("cache-control")
     if value is None:
         pragma = fields.get("pragma")
         named = pragma is not None and any(member.lower() == "no-cache" for member in split_list(pragma))
-        return RequestDirectives(no_cache=True) if named else RequestDirectives()
+        return _NO_CACHE if named else _NOTHING
     return _request_directives(value)
 
 

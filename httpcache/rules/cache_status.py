@@ -4,46 +4,47 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 import http_sf
 
 from httpcache.messages import Fields
 from httpcache.rules.decisions import Handling
-from httpcache.rules.structured import parse_names, printable, render_member, token_or_string
+from httpcache.rules.structured import is_list_of_names, parse_names, render_name, render_string
 
 NAME = "Cache-Status"
+
+GREATEST = 10**15 - 1
+"""The greatest Integer (RFC 9651 §3.3.1)."""
 
 LONGEST_KEY = 1024
 """Characters of a cache key that are told; a target may be longer than clients accept in a field."""
 
 
-@lru_cache(8192)
 def render(node: str, handling: Handling) -> str:
     """This tier's member: its name, and what happened to the request in it.
 
     hit and fwd exclude each other (§2.2); fwd-status, stored and collapsed mean nothing without fwd (§2.3, §2.5,
-    §2.6), so they are left out of a hit.
+    §2.6), so they are left out of a hit. Written down by hand, as RFC 9651 §4.1 has it: it is in every answer.
     """
-    parameters: dict[str, object] = {}
+    said = [render_name(node)]
     forwarded = handling.fwd is not None and not handling.hit
     if handling.hit:
-        parameters["hit"] = True
+        said.append("hit")
     elif handling.fwd is not None:
-        parameters["fwd"] = http_sf.Token(handling.fwd.value)
+        said.append(f"fwd={handling.fwd.value}")
     if forwarded and handling.fwd_status is not None:
-        parameters["fwd-status"] = handling.fwd_status
+        said.append(f"fwd-status={handling.fwd_status}")
     if handling.ttl is not None:
-        parameters["ttl"] = handling.ttl
+        said.append(f"ttl={max(-GREATEST, min(GREATEST, handling.ttl))}")
     if forwarded and handling.stored:
-        parameters["stored"] = True
+        said.append("stored")
     if forwarded and handling.collapsed:
-        parameters["collapsed"] = True
+        said.append("collapsed")
     if handling.key:
-        parameters["key"] = printable(handling.key[:LONGEST_KEY])
+        said.append(f"key={render_string(handling.key[:LONGEST_KEY])}")
     if handling.detail:
-        parameters["detail"] = token_or_string(handling.detail)
-    return render_member(node, parameters)
+        said.append(f"detail={render_name(handling.detail)}")
+    return ";".join(said)
 
 
 def add_cache_status(fields: Fields, node: str, handling: Handling) -> Fields:
@@ -52,7 +53,7 @@ def add_cache_status(fields: Fields, node: str, handling: Handling) -> Fields:
     What came is kept as it was spelt; a field that is no List of names would make ours unreadable, and is dropped.
     """
     values = fields.all("cache-status")
-    kept = fields if not values or parse_names(", ".join(values)) else fields.without({"cache-status"})
+    kept = fields if not values or is_list_of_names(", ".join(values)) else fields.without({"cache-status"})
     return kept.adding((NAME, render(node, handling)))
 
 

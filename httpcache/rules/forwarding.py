@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
 
 from httpcache.messages import Fields, Line, RequestHead
 from httpcache.rules.decisions import Refusal
@@ -115,19 +117,15 @@ def is_loop(fields: Fields, identity: Identity) -> bool:
 
 def max_forwards_reached(request: RequestHead) -> Refusal | None:
     """TRACE and OPTIONS with Max-Forwards: 0 go no further; this tier is their final recipient (RFC 9110 §7.6.2)."""
-    if _max_forwards(request) != 0:
+    if _max_forwards(request.method, request.fields) != 0:
         return None
     return Refusal(204 if request.method == "OPTIONS" else 501, "max-forwards")
 
 
-def _max_forwards(request: RequestHead) -> int | None:
+def _max_forwards(method: str, fields: Fields) -> int | None:
     """How often TRACE or OPTIONS may still be forwarded; None for other methods and where it is no number."""
-    value = request.fields.get("max-forwards")
-    if (
-        value is None
-        or request.method not in ("TRACE", "OPTIONS")
-        or not (value.isascii() and value.isdigit())
-    ):
+    value = fields.get("max-forwards")
+    if value is None or method not in ("TRACE", "OPTIONS") or not (value.isascii() and value.isdigit()):
         return None
     digits = value.lstrip("0")
     return MOST_FORWARDS if len(digits) > 9 else int(digits or "0")
@@ -142,11 +140,16 @@ def for_storing(request: RequestHead) -> RequestHead:
 
     Its Accept-Encoding goes in the one spelling for all that mean the same, as Vary selects by it.
     """
-    fields = request.fields.without(CONDITIONAL)
+    return request.with_fields(_for_storing(request.fields))
+
+
+@lru_cache(256)  # browsers send the same fields again and again
+def _for_storing(fields: Fields) -> Fields:
+    fields = fields.without(CONDITIONAL)
     accepts = fields.get("accept-encoding")
     if accepts is not None and (normal := normal_value("accept-encoding", accepts)) not in (None, accepts):
         fields = fields.replacing("Accept-Encoding", str(normal))
-    return replace(request, fields=fields)
+    return fields
 
 
 def forwarded_request(
@@ -163,22 +166,38 @@ def forwarded_request(
     `trusts_peer`: the peer is a tier of ours, and what it said of the client is kept. `peer_is_proxy`: it is a proxy
     that the operator trusts, and its X-Forwarded-For is added to. `protocol` is the version the request came in.
     """
-    options = connection_options(request.fields)
-    kept = [line for line in request.fields if not _stays_here(line[0].lower(), options)]
+    asks = (request.method, request.scheme, request.authority)
+    told = trusts_peer, peer_is_proxy
+    return request.with_fields(_forwarded(request.fields, asks, client, identity, told, protocol))
+
+
+@lru_cache(256)  # as above
+def _forwarded(
+    fields: Fields,
+    asks: tuple[str, str, str],
+    client: str,
+    identity: Identity,
+    peer: tuple[bool, bool],
+    protocol: str,
+) -> Fields:
+    method, scheme, authority = asks
+    trusts_peer, peer_is_proxy = peer
+    options = connection_options(fields)
+    kept = [line for line in fields if not _stays_here(line[0].lower(), options)]
     told = Fields(kept)
     if not (trusts_peer and "x-forwarded-for" in told):
         before = told.all("x-forwarded-for") if peer_is_proxy else ()
         kept = [line for line in kept if line[0].lower().replace("_", "-") not in UNTRUSTED]
-        kept += _origin(request, (*before, client))
-    if (left := _max_forwards(request)) is not None:
+        kept += _origin(scheme, authority, (*before, client))
+    if (left := _max_forwards(method, fields)) is not None:
         kept = [line for line in kept if line[0].lower() != "max-forwards"]
         kept.append(("Max-Forwards", str(max(0, left - 1))))
     # Via and CDN-Loop are never dropped, whatever Connection says: loops could not be found then (RFC 8586 §2).
-    kept += [("Via", value) for value in request.fields.all("via")]
+    kept += [("Via", value) for value in fields.all("via")]
     kept.append(("Via", f"{protocol} {identity.name}"))
-    kept += [("CDN-Loop", value) for value in request.fields.all("cdn-loop")]
+    kept += [("CDN-Loop", value) for value in fields.all("cdn-loop")]
     kept.append(("CDN-Loop", identity.cdn_id))
-    return replace(request, fields=Fields(kept))
+    return Fields(kept)
 
 
 _REPLACED = frozenset(("host", "cdn-loop", "via", "expect"))
@@ -191,16 +210,16 @@ def _stays_here(name: str, options: frozenset[str]) -> bool:
     return name.replace("_", "-").startswith(("edgeward-", "proxy-"))
 
 
-def _origin(request: RequestHead, chain: tuple[str, ...]) -> list[Line]:
+def _origin(scheme: str, authority: str, chain: tuple[str, ...]) -> list[Line]:
     """Who asked, of which host, by which scheme: in the fields that origins read, and in Forwarded (RFC 7239)."""
     addresses = [one for part in chain for one in split_list(part)]
     nodes = [f"for={_node(one)}" for one in addresses] or ["for=unknown"]
-    host = request.authority.replace("\\", "\\\\").replace('"', '\\"')
+    host = authority.replace("\\", "\\\\").replace('"', '\\"')
     return [
         ("X-Forwarded-For", ", ".join(addresses) or "unknown"),
-        ("X-Forwarded-Proto", request.scheme),
-        ("X-Forwarded-Host", request.authority),
-        ("Forwarded", f'{", ".join(nodes)};proto={request.scheme};host="{host}"'),
+        ("X-Forwarded-Proto", scheme),
+        ("X-Forwarded-Host", authority),
+        ("Forwarded", f'{", ".join(nodes)};proto={scheme};host="{host}"'),
     ]
 
 
@@ -216,16 +235,36 @@ def _node(address: str) -> str:
     return f'"[{match[1]}]"' if match and match[1].count(":") > 1 else "unknown"
 
 
-def returned_fields(fields: Fields, identity: Identity, *, to_clients: bool, protocol: str = "1.1") -> Fields:
+def returned_fields(
+    fields: Fields,
+    identity: Identity,
+    *,
+    to_clients: bool,
+    protocol: str = "1.1",
+    less: frozenset[str] = frozenset(),
+    more: Iterable[Line] = (),
+) -> Fields:
     """The fields of a response as they go back: Via is added, and what is for our tiers stays with them.
 
     CDN-Cache-Control goes on, for other CDNs between here and the client (RFC 9213 §3.1). `protocol` is the version
-    the response came in.
+    the response came in. `less` are further names to leave out, `more` lines to add.
     """
-    kept = without_hop_by_hop(fields)
-    if to_clients:
-        kept = Fields(line for line in kept if not _is_internal(line[0].lower()))
-    return kept.adding(("Via", f"{protocol} {identity.name}"))
+    options = connection_options(fields)
+    goes_on = _goes_to_clients if to_clients else _goes_to_tiers
+    kept = [line for line in fields.lines if goes_on(line[0])]
+    if less or options:
+        kept = [line for line in kept if (name := line[0].lower()) not in less and name not in options]
+    return Fields((*kept, *more, ("Via", f"{protocol} {identity.name}")))
+
+
+@lru_cache(4096)
+def _goes_to_tiers(name: str) -> bool:
+    return name.lower() not in HOP_BY_HOP
+
+
+@lru_cache(4096)
+def _goes_to_clients(name: str) -> bool:
+    return _goes_to_tiers(name) and not _is_internal(name.lower())
 
 
 def _is_internal(name: str) -> bool:

@@ -40,7 +40,11 @@ def effective_directives(fields: Fields) -> Effective:
     value = fields.get("surrogate-control")
     if value is not None and (directives := _surrogate(value)) is not None:
         return Effective(directives, "surrogate-control")
-    value = fields.get("cache-control")
+    return _untargeted(fields.get("cache-control"))
+
+
+@lru_cache(2048)
+def _untargeted(value: str | None) -> Effective:
     return Effective(response_directives(value or ""), "" if value is None else "cache-control")
 
 

@@ -32,8 +32,9 @@ from httpcache.serve.pieced import PiecedContent, Pieces
 from httpcache.serve.question import Question
 from httpcache.serve.tier import Tier
 from httpcache.serve.transcoding import TranscodedContent
+from httpcache.serve.whole import WholeContent
 
-Content = StoredContent | ArrivingContent | PiecedContent
+Content = StoredContent | ArrivingContent | PiecedContent | WholeContent
 """Octets of a form as they stand, or come."""
 
 
@@ -86,11 +87,13 @@ class Answering:
 
     def landed(self, question: Question, landed: Stored, *, led: bool) -> Answer:
         """Answer with what a fetch has brought, to the request that led it or to one that waited."""
-        freshened = landed.arriving is None
+        freshened = landed.arriving is None and landed.whole is None
         handling = self._brought(question, landed, led=led)
         if freshened:
             handling = replace(handling, served=Served.REVALIDATED, stored=False)
         stored, told = self._told(landed, led=led, is_proven=freshened)
+        if landed.whole is not None:
+            return self._whole(question.head, stored, landed.whole, told, handling)
         if landed.arriving is None:
             return self._from_stored(question.head, stored, told, handling)
         return self._arriving(question.head, stored, landed.arriving, told, handling)
@@ -156,12 +159,27 @@ class Answering:
         composed = answers.compose(
             request, replace(stored, forms=(form,)), age, handling, self.context(), _boundary
         )
-        if arriving.length:
+        if arriving.length and handling.collapsed:
+            # What only one client has asked for is not coded: of most misses there is no second.
             whole = replace(form, held=((0, arriving.length),))  # as it will be once everything has come
             self.forms.answered(request, replace(stored, forms=(whole,)), composed.form, arriving)
         if composed.length == 0 or request.method == "HEAD":
             return Answer(composed.head, b"", composed.length, handling)
         content = ArrivingContent(arriving, composed)
+        return Answer(composed.head, self._readable(stored, composed, content), composed.length, handling)
+
+    def _whole(
+        self, request: RequestHead, stored: StoredResponse, whole: bytes, age: int | None, handling: Handling
+    ) -> Answer:
+        composed = answers.compose(request, stored, age, handling, self.context(), _boundary)
+        if handling.collapsed:
+            self.forms.answered(request, stored, composed.form)
+        if composed.is_empty or request.method == "HEAD":
+            return Answer(composed.head, b"", composed.length, handling)
+        if composed.form.body_id and not composed.parts:
+            first, end = composed.spans[0]
+            return Answer(composed.head, whole[first:end], composed.length, handling)
+        content = WholeContent(whole, composed)
         return Answer(composed.head, self._readable(stored, composed, content), composed.length, handling)
 
     def _from_stored(

@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import lru_cache
+
+from prometheus_client import Counter
 
 from httpcache import clock
 from httpcache.fetch.collapse import Flight, Outcome
@@ -41,6 +44,9 @@ from httpcache.serve.tier import Tier
 
 When = tuple[PurgeMark, float, float]
 """How far the purge log had been followed when a question was sent; the times of request and response."""
+
+WHOLE = 64 * 2**10
+"""Bodies up to this are kept and given whole where they came with their heads, in bytes."""
 
 TRIES = 5
 """Times that orders may overtake one question before its client is told to come again."""
@@ -81,7 +87,7 @@ class Asking:
                 return await self._land_piece(question, came, (flight_key, flight))
         except NextHopError as error:
             return Outcome.FAILED, Failed(error)
-        return self._land(question, came, (flight_key, flight))
+        return await self._land(question, came, (flight_key, flight))
 
     def _judge(self, question: Question, validate: Validate, came: Came) -> ValidationOutcome:
         standing = question.selected.standing if question.selected else Standing.GOOD
@@ -110,7 +116,7 @@ class Asking:
                 return landed
             question = replace(question, piece=None, partial=None)
             came = await self._ask(question)
-        return self._land(question, came, flight)
+        return await self._land(question, came, flight)
 
     async def _ask(self, question: Question, *, validating: bool = False) -> Came:
         """Ask for the whole, or for one piece; on conditions where something is validated. Raises NextHopError."""
@@ -120,14 +126,17 @@ class Asking:
             head = for_storing(question.head)
             if question.piece is not None:
                 lines = piece_fields(question.piece, None if validate else question.partial)
-                head = replace(head, fields=head.fields.adding(*lines))
-            asked = replace(question.incoming, head=head, content=None)
+                head = head.with_fields(head.fields.adding(*lines))
+            came = question.incoming
+            asked = Incoming(head, came.client, None, came.interim, came.version)
             return await self.send(asked, question.key.key, mark, validate)
 
         reply, (mark, request_time, response_time) = await self.current(question, send)
-        part = parse_content_range(reply.head.fields.get("content-range"))
-        length = part.length if part else reply.length
-        rest = self.rest(question.incoming, _as_stored(question, reply.head, mark), length)
+        rest = None
+        if is_strong(reply.head.fields):
+            part = parse_content_range(reply.head.fields.get("content-range"))
+            length = part.length if part else reply.length
+            rest = self.rest(question.incoming, _as_stored(question, reply.head, mark), length)
         return Came(reply, mark, request_time, response_time, rest)
 
     def rest(self, incoming: Incoming, came: StoredResponse, length: int | None) -> Rest | None:
@@ -137,7 +146,7 @@ class Asking:
 
         async def ask(lines: tuple[Line, ...]) -> Reply:
             head = for_storing(incoming.head)
-            head = replace(head, fields=head.fields.adding(*lines))
+            head = head.with_fields(head.fields.adding(*lines))
             asked = replace(incoming, head=head, content=None, interim=None)
             reply = await self.send(asked, came.key, self._tier.purges.mark)
             if self._tier.is_overtaken(came):
@@ -204,7 +213,8 @@ class Asking:
         lines = list(conditions(validate.stored)) if validate else []
         if tier.wiring.sends_mark:
             lines.append(("Edgeward-Purge-Mark", f"{mark.epoch}.{mark.n}"))
-        forwarded = replace(forwarded, fields=forwarded.fields.adding(*lines))
+        if lines:
+            forwarded = forwarded.with_fields(forwarded.fields.adding(*lines))
         host = "" if tier.settings.origin_host == "origin" and not tier.wiring.sends_mark else None
         try:
             reply = await tier.next_hop.send(
@@ -217,7 +227,7 @@ class Asking:
         except NextHopError as error:
             metrics.FETCHES.labels(error.error).inc()
             raise
-        metrics.FETCHES.labels(str(reply.head.status)).inc()
+        _fetches(reply.head.status).inc()
         return reply
 
     def _freshened(
@@ -231,16 +241,16 @@ class Asking:
         self._tier.collapser.close(*flight)
         return Stored(fresh[0], None, 304, freshened.unshared)
 
-    def keep_post(self, question: Question, reply: Reply, mark: PurgeMark) -> Stored | None:
+    async def keep_post(self, question: Question, reply: Reply, mark: PurgeMark) -> Stored | None:
         """Store the response to a POST where it answers later GETs (RFC 9110 §9.3.3); None when it does not.
 
         It counts as fetched the moment after the POST has invalidated what was stored for the target.
         """
         now = math.nextafter(self._tier.now(), math.inf)
-        _, landed = self._land(question, Came(reply, mark, now, now), (None, Flight()))
+        _, landed = await self._land(question, Came(reply, mark, now, now), (None, Flight()))
         return landed if isinstance(landed, Stored) else None
 
-    def _land(self, question: Question, came: Came, flight: FlightOf) -> tuple[Outcome, Landed]:
+    async def _land(self, question: Question, came: Came, flight: FlightOf) -> tuple[Outcome, Landed]:
         tier, reply = self._tier, came.reply
         decision = decide_storing(question.head, reply.head, came.response_time, question.policy)
         body_id = tier.store.new_body_id(question.key.key)
@@ -254,6 +264,11 @@ class Asking:
             return Outcome.NOT_STORABLE, passed
         form = Form("", body_id, reply.length)
         stored = to_store(question, came, decision, reply.head.status, form)
+        whole = reply.whole() if reply.length is not None and reply.length <= WHOLE else None
+        if whole is not None:
+            stored = self._keeping.keep_whole(stored, whole, flight)
+            await reply.close()
+            return Outcome.SHARED, Stored(stored, None, reply.head.status, decision.unshared, whole)
         arriving = self._keeping.begin(came, stored, flight)
         return Outcome.SHARED, Stored(stored, arriving, reply.head.status, decision.unshared)
 
@@ -279,6 +294,11 @@ class Asking:
     def is_apart(self, key: str, apart: Apart) -> bool:
         """Whether that is remembered of `key`."""
         return self._tier.collapser.is_apart((key, apart), clock.monotonic())
+
+
+@lru_cache(1024)
+def _fetches(status: int) -> Counter:
+    return metrics.FETCHES.labels(str(status))
 
 
 def _as_stored(question: Question, head: ResponseHead, mark: PurgeMark) -> StoredResponse:

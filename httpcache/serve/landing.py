@@ -14,13 +14,15 @@ from httpcache.rules.decisions import NotStoredReason
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A response that is being stored, or was freshened (`arriving` is None: its body stands in the store)."""
+    """A response that is being stored; or that has come and was stored, `whole`; or, without either, was freshened."""
 
     stored: StoredResponse
     arriving: ArrivingBody | None
     fwd_status: int
     unshared: tuple[Line, ...] = ()
     """Field lines for the leader's client alone: they are not stored."""
+    whole: bytes | None = None
+    """The body of a small response that came with its head."""
 
 
 @dataclass(frozen=True, slots=True)

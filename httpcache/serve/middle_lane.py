@@ -103,9 +103,11 @@ async def _deliver(outgoing: Outgoing, request: RequestHead, answer: Answer, del
     try:
         has_content = request.method != "HEAD" and answer.head.status not in (204, 304)
         outgoing.begin(answer.head, has_content=has_content)
-        if not isinstance(answer.body, bytes):
+        if has_content and isinstance(answer.body, bytes):
+            await outgoing.write(answer.body)
+            delivery.sent = len(answer.body)
+        elif has_content:
             outgoing.send_headers()  # its content may be long in coming
-        if has_content:
             await send_body(cast(Any, outgoing), cast(Any, outgoing), answer.body, delivery)
         outgoing.finish()
     except (BrokenOff, NextHopError):
@@ -116,7 +118,7 @@ async def _deliver(outgoing: Outgoing, request: RequestHead, answer: Answer, del
     except ConnectionError:
         delivery.end = "client-left"  # what it asked for goes on arriving for others
     finally:
-        if isinstance(answer.body, Closeable):
+        if not isinstance(answer.body, bytes) and isinstance(answer.body, Closeable):
             await asyncio.shield(answer.body.aclose())
 
 

@@ -60,7 +60,10 @@ class Passing:
                 return self._answering.refusal(incoming.content.refusal, question.key.key)
             return self._answering.failure(question, error)
         self._invalidate(head, reply)
-        if head.method == "POST" and (landed := self._asking.keep_post(question, reply, mark)) is not None:
+        if (
+            head.method == "POST"
+            and (landed := await self._asking.keep_post(question, reply, mark)) is not None
+        ):
             return self._answering.landed(question, landed, led=True)
         return await self.pass_on(question, Passed(reply, ""), made)
 

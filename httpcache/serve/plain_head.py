@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from httpcache.messages import Fields, Line, RequestHead
 from httpcache.rules.decisions import Refusal
@@ -45,6 +46,7 @@ class PlainHead:
     values: dict[str, str]
 
 
+@lru_cache(16)  # two lanes read the same head, one after the other
 def read_plain_head(octets: bytes) -> PlainHead | None:
     """The head that these octets are, first to last; None when they are anything else, or not plain."""
     match = _PLAIN.fullmatch(octets)

@@ -145,7 +145,7 @@ class Transactions:
         store, now = self._tier.store, self._tier.now()
         candidates = self._candidates(store.look_up(key.key), behind)
         decision = self._answering.read(head, decide_reuse(head, candidates, now, policy))
-        if not isinstance(decision, Reuse):
+        if not isinstance(decision, Reuse) and store.is_remembered(key.key):
             # Another worker of this node may have written since this one last read.
             deeper = store.look_deeper(key.key)
             if deeper != tuple(candidate.stored for candidate in candidates):

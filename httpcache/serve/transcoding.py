@@ -14,6 +14,7 @@ from httpcache.serve.bodies import ArrivingContent, StoredContent
 from httpcache.serve.codecs import Decoder, Encoder, Undecodable, level_of
 from httpcache.serve.exchange import BrokenOff
 from httpcache.serve.pieced import PiecedContent
+from httpcache.serve.whole import WholeContent
 from httpcache.settings import CodingSettings
 
 T = TypeVar("T")
@@ -24,7 +25,7 @@ class TranscodedContent:
 
     def __init__(
         self,
-        content: StoredContent | ArrivingContent | PiecedContent,
+        content: StoredContent | ArrivingContent | PiecedContent | WholeContent,
         stored: StoredResponse,
         form: Form,
         settings: CodingSettings,

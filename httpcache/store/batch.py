@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from httpcache.clock import now
 from httpcache.store.budget import is_full
 from httpcache.store.counts import Counts
 from httpcache.store.database import FAULTS, Database, is_damage, is_locked
+from httpcache.store.put_rows import put_rows
 
 DOUBTS = 100_000
 """Cache keys in doubt that are remembered at the most; beyond it, all are until a restart."""
@@ -99,12 +101,10 @@ class Batch:
 
     def _write(self, operations: Sequence[Operation]) -> None:
         cache = self._database.writing
+        values = {one.name: one.value if isinstance(one, Put) else None for one in operations}
         with cache.transact():
-            for one in operations:
-                if isinstance(one, Put):
-                    cache.set(one.name, one.value)
-                else:
-                    cache.delete(one.name)
+            left = put_rows(cache._con, cache.disk, values, now())
+        self._database.remove_files(left)
 
     def clear_doubts(self) -> None:
         """Remove everything of the cache keys that are in doubt, if the database allows it now."""

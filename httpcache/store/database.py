@@ -42,6 +42,12 @@ _PASSING = {
 }
 
 
+KNOWN = "known"
+"""The file in which workers note which keys have records; see KnownKeys."""
+
+_SELECT = "SELECT mode, filename, value FROM Cache WHERE key = ? AND raw = 1"
+
+
 class Database:
     """One worker's way into the disk store. Raises one of FAULTS where it cannot be opened now."""
 
@@ -67,6 +73,9 @@ class Database:
         except BlockingIOError:
             fcntl.flock(self._turn, fcntl.LOCK_SH)
             alone = False
+        if alone:  # what an earlier run noted tells nothing of what stands there now
+            with contextlib.suppress(OSError):
+                (self.folder.parent / KNOWN).unlink()
         if alone and self._mark.exists():
             self._set_aside("found damaged while it was used")
         try:
@@ -125,6 +134,31 @@ class Database:
                 with contextlib.suppress(*FAULTS):
                     one.close()
         self._local.connection = None
+
+    def value(self, name: str) -> bytes | Path | None:
+        """What stands under a name, None without any. Asked past diskcache, whose own way costs several times as much.
+
+        A file that has gone meanwhile is nothing.
+        """
+        connection: sqlite3.Connection | None = getattr(self._local, "reading", None)
+        if connection is None:
+            connection = self._local.reading = self.reading._con
+        row = connection.execute(_SELECT, (name,)).fetchone()
+        if row is None:
+            return None
+        try:
+            found: bytes | Path = self.reading.disk.fetch(*row, False)
+        except OSError:
+            return None
+        return found
+
+    def record_names(self, after: str, count: int) -> list[str]:
+        """The names of records that follow a name, in their order."""
+        rows = self.connection().execute(
+            "SELECT key FROM Cache WHERE raw = 1 AND key > ? AND key GLOB '*.h' ORDER BY key LIMIT ?",
+            (after, count),
+        )
+        return [str(name) for (name,) in rows.fetchall()]
 
     def records_after(self, number: int, count: int) -> list[Row]:
         """The records that follow a row, oldest first; the size is that of all values under the same cache key."""

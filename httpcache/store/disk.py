@@ -6,6 +6,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import Iterable, Sequence
+from itertools import chain, count
 from pathlib import Path
 
 from httpcache.messages import StoredResponse
@@ -20,6 +21,7 @@ from httpcache.store.database import FAULTS, Database
 from httpcache.store.eviction import Eviction
 from httpcache.store.folder import held_since
 from httpcache.store.give_back import GiveBack
+from httpcache.store.known import KnownKeys
 from httpcache.store.located import Located
 from httpcache.store.segments import Place
 from httpcache.store.sweep import Left, sweep
@@ -43,6 +45,8 @@ class DiskStore:
         # What a body's name says is compared with this: a worker that is started again must spare what others fetch.
         self._started = held_since(folder)
         self._database = Database(folder, counts)
+        self._known = KnownKeys(folder)
+        self._numbers = count(secrets.randbits(40))
         budget = Budget(settings.disk, folder)
         self.arrivals = Arrivals(folder / "arriving", worker, self._started, lambda: self.largest)
         self.eviction = Eviction(
@@ -62,7 +66,9 @@ class DiskStore:
         """
         left = Left(self._started, self._worker, time.time())
         is_needed = self._evicts or self.arrivals.were_left
-        self._writer.start(sweep(self._database, left, self._counts) if is_needed else None)
+        known = self._known.fill(self._database) if self._evicts else ()
+        swept = sweep(self._database, left, self._counts) if is_needed else ()
+        self._writer.start(chain(known, swept) if is_needed else None)
 
     def remove_all(self, hashes: Sequence[str]) -> None:
         """Remove all that stands under these hashes of cache keys, before it is used. Raises one of FAULTS."""
@@ -94,13 +100,13 @@ class DiskStore:
 
     def new_body_id(self, key: str) -> str:
         """A name for the segments of a new body of `key`; tells when and by whom it was made, for the sweep."""
-        made = f"{int(time.time()):010x}{self._worker % 256:02x}{secrets.token_hex(5)}"
+        made = f"{int(time.time()):010x}{self._worker % 256:02x}{next(self._numbers) % 2**40:010x}"
         return f"{records.key_hash(key)}.{made}"
 
     def get(self, key: str) -> tuple[StoredResponse, ...]:
         """What is stored for a key, as if nobody had asked; a small read, made inline."""
         name = records.record_name(key)
-        data = self._read(name)
+        data = self._read(name) if self._known.may_have(name) else None
         found = None if data is None else records.decode_record(data, key)
         if data is not None and found is None:
             self._counts.fault("record")
@@ -116,7 +122,9 @@ class DiskStore:
     ) -> None:
         """Have the record of a key written behind segments (body id, index, octets)."""
         puts: list[Operation] = [_segment(*one) for one in bodies]
-        puts.append(Put(records.record_name(key), records.encode_record(key, candidates)))
+        name = records.record_name(key)
+        self._known.note(name)
+        puts.append(Put(name, records.encode_record(key, candidates)))
         is_taken = self._writer.add(puts)
         for body_id in {form.body_id for one in candidates for form in one.forms}:
             if is_taken:
@@ -189,7 +197,7 @@ class DiskStore:
         if waiting is not None:
             return waiting.value if isinstance(waiting, Put) else None
         try:
-            value = self._database.reading.get(name, default=None)
+            value = self._database.value(name)
         except FAULTS as error:
             self._counts.fault("read", error)
             return None

@@ -21,17 +21,22 @@ def shared_memory(path: Path | None, size: int) -> mmap.mmap:
     if path is None:
         return mmap.mmap(-1, size)
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            if os.fstat(descriptor).st_size != size:
-                os.ftruncate(descriptor, size)
-            os.posix_fallocate(descriptor, 0, size)
-            return mmap.mmap(descriptor, size)
-        finally:
-            os.close(descriptor)
+        return mapped(path, size)
     except OSError as error:
         log.warning("store: cannot map %s, so workers do not share it: %s", path.name, error)
         return mmap.mmap(-1, size)
+
+
+def mapped(path: Path, size: int) -> mmap.mmap:
+    """`size` octets of a file, which is made where there is none. Raises OSError."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        if os.fstat(descriptor).st_size != size:
+            os.ftruncate(descriptor, size)
+        os.posix_fallocate(descriptor, 0, size)
+        return mmap.mmap(descriptor, size)
+    finally:
+        os.close(descriptor)
 
 
 def slot_of(name: str, slots: int) -> int:

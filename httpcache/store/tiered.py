@@ -100,6 +100,10 @@ class TieredStore:
             for form in stored.forms
         )
 
+    def is_remembered(self, key: str) -> bool:
+        """Whether a look-up is answered from memory, so that the disk is not asked."""
+        return self.ram.peek(key) is not None or bool(self._recent.get(key))
+
     def look_deeper(self, key: str) -> tuple[StoredResponse, ...]:
         """What is stored for a key in RAM and on disk together; of two with the same selecting fields the newer."""
         return self._merged(key, self.disk.get(key) if self.disk is not None else ())

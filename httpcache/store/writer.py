@@ -25,6 +25,9 @@ LOG = 4 * 2**20
 PULSE = 0.05
 """How often the worker that evicts looks whether others have used up the budget, in seconds."""
 
+GATHER = 0.01
+"""Right behind a transaction, how long what nobody waits for is gathered into the next one, in seconds."""
+
 BREATH = 0.002
 """Pause between two steps of the chore when there is nothing else to do, in seconds."""
 
@@ -70,6 +73,9 @@ class Writer:
         self._jobs: deque[_Job] = deque()  # guarded by _moved, as all that follows
         self._octets = 0
         self._closing = False
+        self._is_asleep = False
+        self._hurry = threading.Event()
+        self._written_at = 0.0
         self._waiting: dict[str, Operation] = {}
         self._later: list[tuple[float, str]] = []
         self._chore: Iterator[None] = iter(())
@@ -86,7 +92,7 @@ class Writer:
         """Write what waits and end; blocks. What is added later is refused."""
         with self._moved:
             self._closing = True
-            self._moved.notify_all()
+            self._wake()
         if self._thread.is_alive():
             self._thread.join()
 
@@ -127,6 +133,15 @@ class Writer:
         self._octets += job.size
         for one in job.operations:
             self._waiting[one.name] = one
+        if job.done is not None or job.after is not None or self._octets > self._most:
+            self._wake()
+        elif self._is_asleep:
+            self._is_asleep = False
+            self._moved.notify_all()
+
+    def _wake(self) -> None:
+        """Have the thread take what there is at once."""
+        self._hurry.set()
         self._moved.notify_all()
 
     async def written(self, operations: Sequence[Operation]) -> bool:
@@ -144,13 +159,22 @@ class Writer:
         """Remove the segments of a body after a while; those that the end comes before are swept at the next start."""
         with self._moved:
             heapq.heappush(self._later, (time.monotonic() + seconds, body_id))
-            self._moved.notify_all()
+            if self._is_asleep and self._later[0][1] == body_id:
+                self._moved.notify_all()
 
     def _run(self) -> None:
         while True:
             with self._moved:
                 if not (self._jobs or self._closing or self._is_due()):
+                    self._is_asleep = True
                     self._moved.wait(self._pause())
+                    self._is_asleep = False
+                is_soon = time.monotonic() < self._written_at + GATHER
+                gathers = is_soon and bool(self._jobs) and not self._closing and self._octets <= self._most
+            if gathers:
+                self._hurry.wait(GATHER)
+            self._hurry.clear()
+            with self._moved:
                 jobs = self._take()
                 closing = self._closing and not jobs
                 due = self._take_due()
@@ -213,6 +237,8 @@ class Writer:
             self._batch.guarded("eviction", lambda: self._eviction.make_room(written))
         else:
             self._eviction.measure()
+        if operations:
+            self._written_at = time.monotonic()
         if operations and not self._batch.is_locked:
             self._batch.guarded("checkpoint", lambda: self._database.bound_log(self._log))
         for job in jobs:

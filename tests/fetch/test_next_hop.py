@@ -158,6 +158,34 @@ async def test_a_body_that_falls_silent(origin, next_hop):
     gate.set()
 
 
+async def test_a_body_is_taken_whole_once_it_has_come(origin, next_hop):
+    gate = asyncio.Event()
+    origin.answers("/a", b"half" * 2, body_gate=gate)
+    reply = await next_hop.send(GET, [origin.url])
+    assert reply.whole() is None
+    gate.set()
+    async with asyncio.timeout(5):
+        while (whole := reply.whole()) is None:
+            await asyncio.sleep(0.001)
+    assert whole == b"halfhalf"
+    assert [data async for data in reply.chunks()] == []
+    await reply.close()
+    origin.answers("/a", b"")
+    reply = await next_hop.send(GET, [origin.url])
+    assert reply.whole() == b""
+    await reply.close()
+    assert len(origin._connections) == 1
+
+
+async def test_a_body_broken_off_is_never_whole(origin, next_hop):
+    origin.answers("/a", b"x" * 100, cut=50)
+    reply = await next_hop.send(GET, [origin.url])
+    with pytest.raises(NextHopError):
+        [data async for data in reply.chunks()]
+    assert reply.whole() is None
+    await reply.close()
+
+
 @pytest.mark.parametrize("chunked", [False, True])
 async def test_a_body_broken_off(origin, next_hop, chunked):
     origin.answers("/a", b"x" * 100, cut=50, chunked=chunked)

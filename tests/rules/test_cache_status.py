@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http_sf
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from httpcache.messages import Fields
 from httpcache.rules.cache_status import LONGEST_KEY, add_cache_status, parse, render
 from httpcache.rules.decisions import ForwardReason, Handling, Served
+from httpcache.rules.structured import is_list_of_names, parse_names
 from tests.rules.things import lines
 
 HIT = Handling(Served.HIT, hit=True)
@@ -78,3 +80,37 @@ def test_any_key_and_any_field_of_the_next_hop_give_a_valid_field(text, name):
     handling = Handling(Served.HIT, hit=True, key=text, detail=text)
     fields = add_cache_status(lines(Cache_Status=text), name, handling)
     assert parse(fields)[-1].is_hit
+
+
+@given(
+    st.text(max_size=12),
+    st.builds(
+        Handling,
+        st.sampled_from(Served),
+        hit=st.booleans(),
+        fwd=st.none() | st.sampled_from(ForwardReason),
+        fwd_status=st.none() | st.integers(100, 599),
+        stored=st.booleans(),
+        collapsed=st.booleans(),
+        ttl=st.none() | st.integers(-(10**12), 10**12),
+        key=st.text(max_size=30),
+        detail=st.text(max_size=12),
+    ),
+)
+def test_a_member_is_written_as_the_library_for_structured_fields_writes_it(node, handling):
+    member = render(node, handling)
+    ((item, parameters),) = http_sf.parse(member.encode(), tltype="list")
+    assert http_sf.ser([(item, parameters)]) == member
+    forwarded = handling.fwd is not None and not handling.hit
+    assert (parameters.get("hit") is True) == handling.hit
+    assert parameters.get("ttl") == handling.ttl
+    assert parameters.get("fwd-status") == (handling.fwd_status if forwarded else None)
+    assert ("stored" in parameters, "collapsed" in parameters) == (
+        forwarded and handling.stored,
+        forwarded and handling.collapsed,
+    )
+
+
+@given(st.from_regex(r'([ab*"1(;,=. \\:/Zé-]|hit|;ttl=1|="x"|, ){0,12}', fullmatch=True))
+def test_a_list_of_names_is_told_in_one_look_as_by_reading_it(text):
+    assert is_list_of_names(text) == bool(parse_names(text))

@@ -29,10 +29,22 @@ async def settled(world) -> None:
 
 
 async def coded(world, accepts: str, target: str = "/a", **fields):
-    """The answer once the form that this client likes has been made."""
-    await world.get(target, Accept_Encoding=accepts)
-    await settled(world)
+    """The answer once the form that this client likes has been made: for the second that asks, if not the first."""
+    for _ in range(2):
+        await world.get(target, Accept_Encoding=accepts)
+        await settled(world)
     return await world.get(target, Accept_Encoding=accepts, **fields)
+
+
+async def test_what_one_client_alone_has_asked_for_is_not_coded(worlds):
+    async with worlds(tiers=1) as world:
+        world.origin.answers("/a", TEXT, **PLAIN)
+        await world.get("/a", Accept_Encoding="br")
+        await settled(world)
+        got = await world.get("/a", Accept_Encoding="br")
+        assert "Content-Encoding" not in got.fields
+        await settled(world)
+        assert (await world.get("/a", Accept_Encoding="br")).fields["Content-Encoding"] == "br"
 
 
 @pytest.mark.parametrize("coding", ["br", "zstd", "gzip"])

@@ -79,7 +79,7 @@ def _spoken(request):
 
 async def _warm(lanes: TwoLanes) -> None:
     for target in TARGETS:
-        for accepts in ("br", "gzip", "identity"):
+        for accepts in ("identity", "br", "gzip"):
             await lanes.both(plain(target, f"Accept-Encoding: {accepts}"))
 
 

@@ -118,8 +118,9 @@ async def test_text_is_coded_once_and_then_served_coded(worlds):
     async with worlds() as world:
         text = b"the quick brown fox " * 500
         world.origin.answers("/a", text, Cache_Control="max-age=60", Content_Type="text/plain", ETag='"v"')
-        await world.get("/a", Accept_Encoding="br")
-        await world.edges[0].worker.tier.coder.settle()
+        for _ in range(2):
+            await world.get("/a", Accept_Encoding="br")
+            await world.edges[0].worker.tier.coder.settle()
         coded = await world.get("/a", Accept_Encoding="gzip, br")
         assert coded.fields["Content-Encoding"] == "br"
         assert brotli.decompress(coded.body) == text
