@@ -17,13 +17,13 @@ async def test_a_feed_that_falls_silent_is_left_for_a_new_one(admin, tmp_path):
     feed, connections = admin.keeper.feed, []
     write_lines = feed._write_lines
 
-    async def silent_at_first(response, after, nonce, waker):
+    async def silent_at_first(response, after, nonce, waker, has_ended):
         if after.epoch == admin.keeper.door.log.epoch:  # before, it only hears where to begin
             connections.append(nonce)
             if len(connections) == 1:
                 await feed._write(response, feed._line(0, nonce, after.n, ()))
                 await asyncio.Event().wait()
-        await write_lines(response, after, nonce, waker)
+        await write_lines(response, after, nonce, waker, has_ended)
 
     feed._write_lines = silent_at_first
     one = follower(admin, tmp_path / "e", "edge-2")
