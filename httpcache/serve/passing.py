@@ -122,7 +122,8 @@ class Passing:
         if isinstance(asked, Answer):
             return asked
         reply, _, made = asked
-        if reply.head.status == 206 and self._is_unread(question, reply):
+        is_part = reply.head.status == 206 and "range" in question.head.fields
+        if is_part and self._is_unread(question, reply):
             # A part of a coding that the client cannot read is of no use to it, and a part cannot be decoded.
             await reply.close()
             whole = replace(question.head, fields=question.head.fields.without({"range", "if-range"}))

@@ -101,3 +101,16 @@ async def test_what_is_not_coded_as_it_says_comes_as_it_is(world, body):
     for _ in range(2):
         got = await world.get("/a")
         assert (got.body, got.fields["Content-Encoding"]) == (body, "gzip")
+
+
+async def test_a_part_that_nobody_asked_for_is_not_asked_for_again(world):
+    told = [
+        ("Content-Range", f"bytes 0-9/{len(SENT)}"),
+        ("Content-Encoding", "gzip"),
+        ("Cache-Control", "no-store"),
+    ]
+    world.origin.answers("/a", SENT[:10], status=206, fields=told)
+    for range_asked in ({}, {"Range": "bytes=0-9"}):
+        got = await world.get("/a", Cache_Control="no-store", **range_asked)
+        assert (got.status, got.body) == (206, SENT[:10])
+    assert len(world.origin.seen("/a")) == 3
