@@ -26,7 +26,10 @@ PULSE = 0.05
 """How often the worker that evicts looks whether others have used up the budget, in seconds."""
 
 GATHER = 0.01
-"""Right behind a transaction, how long what nobody waits for is gathered into the next one, in seconds."""
+"""Right behind a transaction of MANY values, how long what nobody waits for is gathered for the next, in seconds."""
+
+MANY = 8
+"""Values in a transaction from which on there is a burst: what is written now and then is written at once."""
 
 BREATH = 0.002
 """Pause between two steps of the chore when there is nothing else to do, in seconds."""
@@ -237,7 +240,7 @@ class Writer:
             self._batch.guarded("eviction", lambda: self._eviction.make_room(written))
         else:
             self._eviction.measure()
-        if operations:
+        if len(operations) >= MANY:
             self._written_at = time.monotonic()
         if operations and not self._batch.is_locked:
             self._batch.guarded("checkpoint", lambda: self._database.bound_log(self._log))
