@@ -119,8 +119,9 @@ async def test_what_has_to_be_validated_is_validated_after_two_have_asked_at_onc
     async with worlds(tiers=1) as world:
         fields = {"Cache_Control": cache_control, "ETag": '"1"', "Content_Type": "text/plain"}
         world.origin.answers("/a", TEXT, **fields)
-        await world.get("/a", Accept_Encoding="br")
-        await world.edges[0].worker.tier.coder.settle()
+        for _ in range(2):
+            await world.get("/a", Accept_Encoding="br")
+            await world.edges[0].worker.tier.coder.settle()
         gate = asyncio.Event()
         world.origin.answers("/a", TEXT, gate=gate, **fields)
         pair = [asking(world, Accept_Encoding="br") for _ in range(2)]
@@ -130,7 +131,7 @@ async def test_what_has_to_be_validated_is_validated_after_two_have_asked_at_onc
             assert brotli.decompress(got.body) == TEXT
             assert "fwd-status=304" in got.cache_status[-1]
         asked = [one.get("If-None-Match") for one in world.origin.seen("/a")]
-        assert asked == [None, '"1"', '"1"', '"1"']
+        assert asked == [None, *4 * ['"1"']]
 
 
 async def test_who_has_to_validate_waits_for_nobody(worlds):
