@@ -115,6 +115,8 @@ class Clients:
 def judged(thing: Thing, answer: aiohttp.ClientResponse, body: bytes, asked: float, way: str) -> str:
     """Why an answer is wrong; "" where it is right, or no answer of the origin's at all (a failure that says so)."""
     version = thing.version_of(answer.headers.get("ETag", ""))
+    if answer.status == 200 and way == "head" and "ETag" not in answer.headers:
+        return ""  # of content that is decoded on its way, and not stored: it claims no version
     if answer.status == 304 or (answer.status == 200 and way == "head"):
         return thing.fault_of(version, asked)
     if answer.status == 200:
