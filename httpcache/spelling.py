@@ -43,6 +43,11 @@ def name_without_dots(name: str) -> str:
     return authority + without_dots(slash + rest)
 
 
+def names_of(name: str) -> tuple[str, ...]:
+    """A name of stored responses, and where it has dot segments also that of what they lead to (RFC 3986 §5.2.4)."""
+    return tuple(dict.fromkeys((name, name_without_dots(name)))) if "/." in name else (name,)
+
+
 def _spell(found: re.Match[str]) -> str:
     text = found[0]
     if text[0] != "%":

@@ -12,7 +12,7 @@ import msgspec
 from httpcache.purge.problems import Problem
 from httpcache.rules.cache_key import uri_of_url
 from httpcache.settings import SitePolicy
-from httpcache.spelling import name_without_dots, one_spelling
+from httpcache.spelling import names_of, one_spelling
 
 LONGEST_TARGET = 8192
 """Characters of one target; a longer URL cannot have been stored."""
@@ -149,6 +149,4 @@ def normalised(order: Order, sites: Sequence[SitePolicy]) -> Order:
 
 def both_names(kind: Kind, name: str) -> tuple[str, ...]:
     """The name, and where it has dot segments also the one without them, to which they lead (RFC 3986 §5.2.4)."""
-    if "/." not in name or kind not in (Kind.URL, Kind.PREFIX):
-        return (name,)
-    return tuple(dict.fromkeys((name, name_without_dots(name))))
+    return names_of(name) if kind in (Kind.URL, Kind.PREFIX) else (name,)

@@ -9,6 +9,7 @@ from httpcache.rules.cache_key import uri_of_url
 from httpcache.rules.references import same_origin_url
 from httpcache.rules.storing import strings_of
 from httpcache.settings import SitePolicy
+from httpcache.spelling import names_of
 
 SAFE = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "PROPFIND", "REPORT", "SEARCH", "QUERY"))
 """Methods known to be safe (RFC 9110 §9.2.1 and the IANA registry); any other may change something."""
@@ -22,7 +23,10 @@ def is_invalidating(request: RequestHead, response: ResponseHead) -> bool:
 def invalidated_uris(
     request: RequestHead, response: ResponseHead, sites: Sequence[SitePolicy]
 ) -> tuple[str, ...]:
-    """The `uri` of each target to invalidate: the request's own, and Location and Content-Location on its origin."""
+    """The `uri` of each target to invalidate: the request's own, and Location and Content-Location on its origin.
+
+    One with dot segments goes by both its names, as in purge orders.
+    """
     if not is_invalidating(request, response):
         return ()
     urls = [request.uri]
@@ -31,7 +35,7 @@ def invalidated_uris(
         if value and (url := same_origin_url(value, request)) is not None:
             urls.append(url)
     uris = (uri_of_url(url, sites) for url in urls)
-    return tuple(dict.fromkeys(uri for uri in uris if uri is not None))
+    return tuple(dict.fromkeys(name for uri in uris if uri is not None for name in names_of(uri)))
 
 
 def invalidated_groups(request: RequestHead, response: ResponseHead) -> tuple[str, ...]:

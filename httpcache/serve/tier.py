@@ -16,6 +16,7 @@ from httpcache.rules.forwarding import Identity
 from httpcache.serve.coder import Coder
 from httpcache.serve.landing import Landed
 from httpcache.settings import Settings
+from httpcache.spelling import names_of
 from httpcache.store.invalidations import InvalidationMarks
 from httpcache.store.tiered import TieredStore
 
@@ -114,7 +115,8 @@ class Tier:
 
 def invalidation_names(stored: StoredResponse) -> Iterator[str]:
     """The names under which a stored response may be invalidated."""
-    yield f"uri:{stored.uri}"
+    for name in names_of(stored.uri):
+        yield f"uri:{name}"
     origin = stored.uri.partition("/")[0]
     for group in stored.groups:
         yield f"group:{origin}:{group}"

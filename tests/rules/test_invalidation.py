@@ -68,6 +68,14 @@ def test_no_other_status_invalidates(status):
     assert invalidated_groups(get("POST"), head) == ()
 
 
+@pytest.mark.requirement("9111§4.4 invalidate-target")
+@pytest.mark.parametrize("target", ["/dir/./a/../b", "/dir/%2E/a/%2e%2E/b", "/dir/./a/../b?x"])
+def test_a_target_with_dot_segments_is_invalidated_by_both_its_names(target):
+    query = target.partition("?")[1:]
+    both = {f"site.example/dir/./a/../b{''.join(query)}", f"site.example/dir/b{''.join(query)}"}
+    assert set(invalidated_uris(get("POST", target), response(204), ())) == both
+
+
 def test_what_is_invalidated_is_named_as_the_cache_key_names_it():
     sites = (SitePolicy(query="ignore"),)
     uris = invalidated_uris(get("POST", "/a?x"), response(201, Location="/b?y"), sites)

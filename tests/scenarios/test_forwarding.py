@@ -21,6 +21,19 @@ async def test_a_post_is_forwarded_with_its_body_and_invalidates(world):
     assert (await world.get("/a")).body == b"two"
 
 
+@pytest.mark.parametrize(
+    ("stored", "changed"),
+    [("/a/../b", "/b"), ("/b", "/a/../b"), ("/a/%2e%2E/b", "/b"), ("/%7Eb", "/~b"), ("/./b", "/c/../b")],
+)
+async def test_what_is_stored_under_another_spelling_of_the_target_is_invalidated_too(world, stored, changed):
+    world.origin.answers(stored, b"one", Cache_Control="max-age=60")
+    assert (await world.get(stored)).body == b"one"
+    world.origin.answers(changed, b"done")
+    await world.ask(world.edges[0], changed, method="POST", body=b"form data")
+    world.origin.answers(stored, b"two", Cache_Control="max-age=60")
+    assert (await world.get(stored)).body == b"two"
+
+
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "PROPFIND", "BREW"])
 async def test_any_method_is_forwarded_untouched(world, method):
     world.origin.answers("/a?x=%2F%20", b"ok", X_Own="yes")
