@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from httpcache.purge.orders import Order, OrderDocument, parse_order
+from httpcache.purge.orders import Order, OrderDocument, checked, parse_order
 from httpcache.purge.problems import Problem
 
 
@@ -21,7 +21,6 @@ class _Dry(msgspec.Struct, frozen=True):
 
 
 _DECODER = msgspec.json.Decoder(Batch)
-_ENCODER = msgspec.json.Encoder()
 
 
 def parse_orders(
@@ -46,10 +45,10 @@ def parse_orders(
         return Problem(400, "order-malformed", "The body is not a batch of orders: `dry` is for all of them.")
     orders: list[Order] = []
     for document in batch.orders:
-        one = parse_order(_ENCODER.encode(msgspec.structs.replace(document, wait=batch.wait)), most_targets)
+        one = checked(document, most_targets, batch.wait)
         if isinstance(one, Problem):
             return one
-        orders.append(one[0])
+        orders.append(one)
     return tuple(orders), batch.wait
 
 

@@ -45,6 +45,7 @@ class Feed:
         self._behind = behind
         self._tail: list[Logged] = []
         self._tail_after = PurgeMark()  # what the tail goes on behind
+        self._costs: list[int] = []  # of each order of the tail
         self._tail_cost = 0
         self._wakers: set[asyncio.Event] = set()
         self._closing = False
@@ -55,10 +56,12 @@ class Feed:
         end = PurgeMark(self._tail_after.epoch, self._tail[-1].n if self._tail else self._tail_after.n)
         if end != PurgeMark(self._door.log.epoch, after):
             # Numbers of another epoch, or from before a gap, mean something else.
-            self._tail, self._tail_cost = [], 0
+            self._tail, self._costs, self._tail_cost = [], [], 0
             self._tail_after = PurgeMark(self._door.log.epoch, after)
+        costs = [cost(logged.order) for logged in orders]
         self._tail += orders
-        self._tail_cost += sum(cost(logged.order) for logged in orders)
+        self._costs += costs
+        self._tail_cost += sum(costs)
         if self._tail_cost > TAIL_COST:
             self._trim()
         self.wake()
@@ -66,11 +69,11 @@ class Feed:
     def _trim(self) -> None:
         dropped = 0
         while self._tail_cost > TAIL_COST // 2 and dropped < len(self._tail) - 1:
-            self._tail_cost -= cost(self._tail[dropped].order)
+            self._tail_cost -= self._costs[dropped]
             dropped += 1
         if dropped:
             self._tail_after = PurgeMark(self._tail_after.epoch, self._tail[dropped - 1].n)
-            del self._tail[:dropped]
+            del self._tail[:dropped], self._costs[:dropped]
 
     def ask(self, question: Question | None) -> None:
         """Ask every follower, also one that comes meanwhile; None when enough have answered."""
@@ -136,18 +139,18 @@ class Feed:
         """The next run of orders after `n`; empty when there is none."""
         if n >= self._door.log.newest:
             return ()
-        if self._tail and self._tail_after.epoch == epoch and self._tail_after.n <= n < self._tail[-1].n:
-            first = bisect_right(self._tail, n, key=lambda logged: logged.n)
-            found = self._tail[first : first + BATCH]
-        else:
-            found = await self._door.run(self._door.log.after, n, BATCH, BATCH_COST)
-        total, count = 0, 0
-        for logged in found:
-            total += cost(logged.order)
-            if count and total > BATCH_COST:
+        if not self._tail or self._tail_after.epoch != epoch or not (
+            self._tail_after.n <= n < self._tail[-1].n
+        ):
+            return await self._door.run(self._door.log.after, n, BATCH, BATCH_COST)
+        first = bisect_right(self._tail, n, key=lambda logged: logged.n)
+        total, last = 0, first
+        for one in self._costs[first : first + BATCH]:
+            total += one
+            if last > first and total > BATCH_COST:
                 break
-            count += 1
-        return found[:count]
+            last += 1
+        return self._tail[first:last]
 
     def _line(
         self,

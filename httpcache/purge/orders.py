@@ -68,10 +68,16 @@ def parse_order(body: bytes, most_targets: int) -> tuple[Order, float] | Problem
         document = _DECODER.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         return Problem(400, "order-malformed", f"The body is not an order: {error}.")
-    order = Order(document.kind, document.targets, document.soft)
-    if not 0 <= document.wait <= LONGEST_WAIT:
+    order = checked(document, most_targets, document.wait)
+    return order if isinstance(order, Problem) else (order, document.wait)
+
+
+def checked(document: OrderDocument, most_targets: int, wait: float) -> Order | Problem:
+    """The order of a document whose sender waits so many seconds, or the 400 that says what is wrong."""
+    if not 0 <= wait <= LONGEST_WAIT:
         return Problem(400, "wait-out-of-range", f"`wait` is a number of seconds from 0 to {LONGEST_WAIT:g}.")
-    return _fault(order, most_targets) or (order, document.wait)
+    order = Order(document.kind, document.targets, document.soft)
+    return _fault(order, most_targets) or order
 
 
 def told(order: Order, most: int = 10) -> dict[str, object]:

@@ -125,8 +125,11 @@ class Watermarks:
         """Raise what numbered orders of this epoch name (names are normal). In any order, any number of times."""
         newest = self._mark.n
         for n, order in run:
-            for kind, name, level in levels_of(n, order):
-                self._raise(kind, name, level)
+            if order.kind is Kind.TAG:  # most orders of a flood
+                self._raise_tags(n, order)
+            else:
+                for kind, name, level in levels_of(n, order):
+                    self._raise(kind, name, level)
             newest = max(newest, n)
         if newest > self._mark.n:
             self._mark = PurgeMark(self._mark.epoch, newest)
@@ -215,6 +218,17 @@ class Watermarks:
             lengths[len(name)] = lengths.get(len(name), 0) + 1
             if lengths[len(name)] == 1:
                 insort(self._sorted.setdefault(host, []), len(name))
+
+    def _raise_tags(self, n: int, order: Order) -> None:
+        tags, level = self._tags, (0, n) if order.soft else (n, 0)
+        for name in order.targets:
+            held = tags.get(name)
+            if held is None:
+                tags[name] = level
+            else:
+                tags[name] = higher(held, level)
+                tags.move_to_end(name)
+        self._newest_hard = max(self._newest_hard, level[0])
 
     def _fold(self) -> None:
         """Fold the oldest into wider ones until there are no more than the limit."""
