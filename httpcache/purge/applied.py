@@ -15,7 +15,7 @@ from httpcache.messages import PurgeMark
 from httpcache.observe import metrics
 from httpcache.purge.database import BUSY, is_damage, open_database, set_aside, transaction
 from httpcache.purge.orders import Kind, Order
-from httpcache.purge.watermarks import NamedLevel, levels_of, wider
+from httpcache.purge.watermarks import NamedLevel, levels_of
 
 log = logging.getLogger("edgeward.purge")
 
@@ -36,6 +36,15 @@ WHERE true ON CONFLICT (kind, name) DO UPDATE SET
     hard = max(hard, excluded.hard), soft = max(soft, excluded.soft), newest = max(newest, excluded.newest)
 """
 """Rows come as one JSON array: one call of SQLite, which lets clients be answered meanwhile."""
+
+_WIDER = """
+SELECT CASE WHEN kind IN ('url', 'prefix') THEN 'host' ELSE 'everything' END,
+    CASE WHEN kind IN ('url', 'prefix') THEN substr(name, 1, instr(name || '/', '/') - 1) ELSE '' END,
+    max(hard), max(soft)"""
+"""What watermarks.wider says, for many at once."""
+
+FOLDED = 64
+"""One in so many watermarks is folded at once: workers wait for each other meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,18 +124,17 @@ class Applied:
         if self._count > self._limit:
             self._count = self._counted()
         if self._count > self._limit:
-            self._fold(self._count - self._limit * 7 // 8)
+            self._fold(self._count - self._limit + max(1, self._limit // FOLDED))
 
     def _fold(self, count: int) -> None:
         """Fold the `count` oldest into wider ones."""
-        found = self._database.execute(
-            "SELECT kind, name, hard, soft FROM watermarks WHERE kind <> 'everything' ORDER BY newest LIMIT ?",
-            (count,),
-        ).fetchall()
-        self._database.executemany(
-            "DELETE FROM watermarks WHERE kind = ? AND name = ?", [row[:2] for row in found]
-        )
-        folded = [(*wider(Kind(kind), name), hard, soft) for kind, name, hard, soft in found]
+        row = self._database.execute(
+            "SELECT newest FROM watermarks WHERE kind <> 'everything' ORDER BY newest LIMIT 1 OFFSET ?",
+            (count - 1,),
+        ).fetchone()
+        oldest = "FROM watermarks WHERE newest <= ? AND kind <> 'everything'"
+        folded = self._database.execute(f"{_WIDER} {oldest} GROUP BY 1, 2", row).fetchall()
+        self._database.execute(f"DELETE {oldest}", row)
         self._database.execute(_RAISE, (msgspec.json.encode(folded).decode(),))
         self._count = self._counted()
 

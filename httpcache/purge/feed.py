@@ -139,8 +139,10 @@ class Feed:
         """The next run of orders after `n`; empty when there is none."""
         if n >= self._door.log.newest:
             return ()
-        if not self._tail or self._tail_after.epoch != epoch or not (
-            self._tail_after.n <= n < self._tail[-1].n
+        if (
+            not self._tail
+            or self._tail_after.epoch != epoch
+            or not (self._tail_after.n <= n < self._tail[-1].n)
         ):
             return await self._door.run(self._door.log.after, n, BATCH, BATCH_COST)
         first = bisect_right(self._tail, n, key=lambda logged: logged.n)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from httpcache.messages import PurgeMark
 from httpcache.purge.applied import Applied
 from httpcache.purge.orders import Kind, Order
+from httpcache.purge.watermarks import wider
 
 
 @pytest.fixture
@@ -75,6 +78,37 @@ def test_watermarks_on_disk_are_bounded_and_fold_into_wider_ones(path):
     assert len(levels) <= 17
     assert max(hard for kind, _, (hard, _) in levels if kind is Kind.HOST) >= 84
     assert (Kind.URL, "h.example/100", (100, 0)) in levels
+
+
+MIXED = st.lists(
+    st.tuples(
+        st.sampled_from(
+            [(Kind.URL, "h.example/a"), (Kind.URL, "h.example:81/"), (Kind.PREFIX, "g.example/b"), (Kind.PREFIX, "g.example"),
+             (Kind.HOST, "h.example"), (Kind.TAG, "t"), (Kind.EVERYTHING, "")]
+        ),
+        st.integers(0, 9),
+        st.booleans(),
+    ),
+    max_size=60,
+)  # fmt: skip
+
+
+@given(MIXED)
+def test_what_is_folded_on_disk_is_covered_by_what_is_wider(orders):
+    applied = Applied(None, 16)
+    applied.adopt(PurgeMark(7, 0), 1)
+    named = [(kind, f"{name}{more}" if name else "", soft) for (kind, name), more, soft in orders]
+    for n, (kind, name, soft) in enumerate(named, 1):
+        assert applied.persist(7, n - 1, [(n, Order(kind, (name,) if name else (), soft))])
+    levels = {(kind, name): level for kind, name, level in applied.load().levels}
+    for n, (kind, name, soft) in enumerate(named, 1):
+        found = []
+        while True:
+            found.append(levels.get((kind, name), (0, 0))[soft])
+            if kind is Kind.EVERYTHING:
+                break
+            kind, name = wider(kind, name)
+        assert max(found) >= n
 
 
 def test_without_a_data_folder_it_is_kept_in_memory():
