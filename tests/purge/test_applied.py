@@ -80,17 +80,16 @@ def test_watermarks_on_disk_are_bounded_and_fold_into_wider_ones(path):
     assert (Kind.URL, "h.example/100", (100, 0)) in levels
 
 
-MIXED = st.lists(
-    st.tuples(
-        st.sampled_from(
-            [(Kind.URL, "h.example/a"), (Kind.URL, "h.example:81/"), (Kind.PREFIX, "g.example/b"), (Kind.PREFIX, "g.example"),
-             (Kind.HOST, "h.example"), (Kind.TAG, "t"), (Kind.EVERYTHING, "")]
-        ),
-        st.integers(0, 9),
-        st.booleans(),
-    ),
-    max_size=60,
-)  # fmt: skip
+NAMES = [
+    (Kind.URL, "h.example/a"),
+    (Kind.URL, "h.example:81/"),
+    (Kind.PREFIX, "g.example/b"),
+    (Kind.PREFIX, "g.example"),
+    (Kind.HOST, "h.example"),
+    (Kind.TAG, "t"),
+    (Kind.EVERYTHING, ""),
+]
+MIXED = st.lists(st.tuples(st.sampled_from(NAMES), st.integers(0, 9), st.booleans()), max_size=60)
 
 
 @given(MIXED)
@@ -102,13 +101,11 @@ def test_what_is_folded_on_disk_is_covered_by_what_is_wider(orders):
         assert applied.persist(7, n - 1, [(n, Order(kind, (name,) if name else (), soft))])
     levels = {(kind, name): level for kind, name, level in applied.load().levels}
     for n, (kind, name, soft) in enumerate(named, 1):
-        found = []
-        while True:
-            found.append(levels.get((kind, name), (0, 0))[soft])
-            if kind is Kind.EVERYTHING:
-                break
-            kind, name = wider(kind, name)
-        assert max(found) >= n
+        found, at = [], (kind, name)
+        while at[0] is not Kind.EVERYTHING:
+            found.append(levels.get(at, (0, 0))[soft])
+            at = wider(*at)
+        assert max(*found, levels.get(at, (0, 0))[soft], 0) >= n
 
 
 def test_without_a_data_folder_it_is_kept_in_memory():
