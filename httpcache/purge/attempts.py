@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Hashable
 from ipaddress import IPv6Address, ip_address, ip_network
@@ -30,6 +31,10 @@ class Attempts:
         """Seconds until the next attempt is looked at; 0 when it is at once. A limit of 0 is none."""
         above = self._level(who, now) + 1 - self._most
         return above * self._window / self._most if self._most and above > 0 else 0.0
+
+    def room(self, who: Hashable, now: float) -> float:
+        """How many attempts may be looked at together: if all of them fail, the limit is reached and not passed."""
+        return self._most - self._level(who, now) if self._most else math.inf
 
     def turned_away(self, who: Hashable) -> int:
         """Count an attempt that was not looked at; how many there were since told() was asked."""

@@ -14,6 +14,7 @@ from httpcache.purge.acks import read_acks
 from httpcache.purge.answering import bearer, read_body, read_number, refuse
 from httpcache.purge.keeper import LogKeeper
 from httpcache.purge.matches import read_answer
+from httpcache.purge.noting import noted
 from httpcache.purge.problems import Problem
 from httpcache.purge.receipts import MOST_WORKERS
 from httpcache.purge.tokens import NodeClaims
@@ -153,7 +154,8 @@ class FeedApi:
         token = bearer(request)
         if isinstance(token, Problem):
             return token
-        claims = await self._keeper.gate.node(token, body, request.remote)
+        gate = self._keeper.gate
+        claims = await noted.get().looked_at(lambda: gate.node(token, body, request.remote))
         if isinstance(claims, NodeClaims) and not 0 <= claims.worker < claims.workers <= MOST_WORKERS:
             return Problem(
                 401, "claim-malformed", f"`worker` is below `workers`, which is at most {MOST_WORKERS}."

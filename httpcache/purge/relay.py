@@ -93,7 +93,7 @@ class Relay:
         """What is wrong with an order, as far as this node can tell: it may not have the operators' keys."""
         if not await asyncio.to_thread(self._gate.operators.keys):
             return None
-        signer = await self._gate.operator(token, body)
+        signer = await noted.get().looked_at(lambda: self._gate.operator(token, body))
         if isinstance(signer, Problem):
             return signer
         noted.get().who = signer[1].name

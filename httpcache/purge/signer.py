@@ -23,7 +23,7 @@ async def operator_of(
     problem = await _handed_on(request, body, gate)
     if problem is not None:
         return problem
-    signer = await gate.operator(token, body)
+    signer = await noted.get().looked_at(lambda: gate.operator(token, body))
     if not isinstance(signer, Problem):
         noted.get().who = signer[1].name
     return signer
@@ -34,7 +34,10 @@ async def asker_of(request: web.Request, gate: Gate) -> OrderClaims | Problem | 
     token = bearer(request)
     if isinstance(token, Problem):
         return token
-    return await _handed_on(request, b"", gate) or await gate.anyone(token, request.remote)
+    problem = await _handed_on(request, b"", gate)
+    if problem is not None:
+        return problem
+    return await noted.get().looked_at(lambda: gate.anyone(token, request.remote))
 
 
 async def _handed_on(request: web.Request, body: bytes, gate: Gate) -> Problem | None:
@@ -42,5 +45,5 @@ async def _handed_on(request: web.Request, body: bytes, gate: Gate) -> Problem |
     relayed = request.headers.get(NODE_FIELD)
     if relayed is None:
         return None
-    node = await gate.node(relayed, body, request.remote)
+    node = await noted.get().looked_at(lambda: gate.node(relayed, body, request.remote))
     return node if isinstance(node, Problem) else noted.get().handed_on(node.sub, node.client)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from httpcache.purge.attempts import Attempts, source_of
 from httpcache.purge.audit import AuditLog
 from httpcache.purge.noting import Noted, noted
 from httpcache.purge.problems import Problem
+from httpcache.purge.turns import Turns
 from httpcache.purge_settings import PurgeSettings
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -30,6 +31,7 @@ class Watch:
 
     def __init__(self, settings: PurgeSettings, folder: Path) -> None:
         self._attempts = Attempts(settings.failures, settings.failures_window)
+        self._turns = Turns(self._attempts)
         self._audit = AuditLog(folder / "purge" / "audit.log", settings.audit_size, settings.audit_files)
 
     def mount(self, app: web.Application) -> None:
@@ -48,32 +50,24 @@ class Watch:
         await asyncio.to_thread(self._audit.close)
 
     async def _watch(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        about = Noted(pause_of=self._pause_of)
+        # A node that goes on failing on the same machine must not keep its operators out.
+        about = Noted(turns=self._turns, source=(source_of(request.remote), request.path in FOLLOWING))
         noted.set(about)
         if request.method != "PURGE" and not request.path.startswith("/v1/"):
             return await handler(request)
-        # A node that goes on failing on the same machine must not keep its operators out.
-        who: Hashable = (source_of(request.remote), request.path in FOLLOWING)
-        problem = self._pause_of(who)
+        problem = self._turns.pause_of(about.source)
         answer = refuse(problem) if problem is not None else await handler(request)
-        if about.through is not None:
-            who = (about.through, about.client)  # a client of a node does not keep its other clients out
+        who = about.source
         if answer.status == 429:
             answer.headers["Retry-After"] = str(math.ceil(self._attempts.pause(who, clock.monotonic())) or 1)
             if self._attempts.turned_away(who) > 1:
                 return answer  # told by number with the next attempt: a flood must not fill the audit log
-        elif answer.status in (401, 403):
+        elif answer.status in (401, 403) and not about.is_counted:
             self._attempts.fail(who, clock.monotonic())
         if answer.status in (401, 403, 429) or (request.method != "GET" and request.path not in FOLLOWING):
             turned_away = self._attempts.told(who) - 1 if answer.status != 429 else 0
             self._audit.write(_entry(request, answer, about, turned_away))
         return answer
-
-    def _pause_of(self, who: Hashable) -> Problem | None:
-        """Why an attempt is not looked at: too many have failed."""
-        if self._attempts.pause(who, clock.monotonic()) <= 0:
-            return None
-        return Problem(429, "too-many-failures", "Too many attempts from this address have failed.")
 
 
 def _entry(

@@ -110,9 +110,16 @@ class NodeProcess:
 
     async def workers(self) -> list[int]:
         """The process ids of its workers, as far as it tells."""
+        return [one["pid"] for one in await self._workers() if one.get("pid")]
+
+    async def epochs(self) -> list[int]:
+        """The epoch of the purge log that each of its workers follows, as far as it tells."""
+        return [int(one["applied"].partition(".")[0]) for one in await self._workers()]
+
+    async def _workers(self) -> list[dict[str, Any]]:
         _, text = await self.ask("/readyz")
         told: dict[str, Any] = json.loads(text) if text else {}
-        return [one["pid"] for one in told.get("workers", ()) if one.get("pid")]
+        return list(told.get("workers", ()))
 
     async def end(self, number: int = signal.SIGTERM) -> None:
         """End the supervisor with a signal, and wait for it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import time
 from pathlib import Path
 
 from httpcache.purge.keys import new_operator
@@ -13,6 +14,8 @@ from tests.purge.nats_server import NatsServer
 from tests.scenarios.link import Link
 
 LAG_LIMIT = 2.0
+LOG_COUNT = 60
+"""Orders that the log keeps; on NATS that many messages."""
 
 SETTINGS = """\
 [store]
@@ -28,6 +31,7 @@ heartbeat = 0.3
 lag_limit = {lag_limit}
 give_back_after = 0.5
 watermarks = 64
+log_count = {log_count}
 keys = "{keys}"
 {log}
 """
@@ -66,17 +70,23 @@ class PurgeCluster:
                 link = await self.links[linked.index(node)].start()
                 log = f'bus = "nats://127.0.0.1:{link.port}"' if self.on_nats else f'log_at = "{link.url}"'
             config = self._folder / f"{node.name}.toml"
-            config.write_text(SETTINGS.format(keys=self._keys, log=log, lag_limit=LAG_LIMIT))
+            config.write_text(
+                SETTINGS.format(keys=self._keys, log=log, lag_limit=LAG_LIMIT, log_count=LOG_COUNT)
+            )
             at = node.arguments.index("--config") + 1
             node.arguments = (*node.arguments[:at], str(config), *node.arguments[at + 1 :])
         await asyncio.gather(*(shield.start() for shield in self.shields))
         await asyncio.gather(*(edge.start() for edge in self.edges))
 
-    async def restart_bus(self) -> None:
-        """Kill the NATS server and start it again."""
+    async def restart_bus(self, *, wiped: bool = False) -> float:
+        """Kill the NATS server and start it again; `wiped`, with nothing of what it had. When (monotonic seconds)."""
         assert self._server is not None
         self._server.kill()
+        if wiped:
+            self._server.wipe()
+        at = time.monotonic()
         await asyncio.to_thread(self._server.start)
+        return at
 
     async def stop(self) -> None:
         """End every node, by force where it does not end."""

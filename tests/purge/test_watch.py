@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import stat
 
@@ -15,7 +16,9 @@ from httpcache import clock
 from httpcache.purge.attempts import Attempts, source_of
 from httpcache.purge.audit import AuditLog
 from httpcache.purge.keys import load_private_key, node_key
+from httpcache.purge.problems import Problem
 from httpcache.purge.tokens import node_token
+from httpcache.purge.turns import Turns
 from tests.purge.asking import ask, signed
 from tests.purge.nodes import Admin, until
 
@@ -60,6 +63,42 @@ async def test_an_address_that_fails_too_often_is_refused_even_with_a_good_token
     finally:
         await admin.stop()
     assert [line["status"] for line in lines(admin.folder)] == [401, 401, 401, 429, 401]
+
+
+async def test_many_attempts_at_once_are_no_more_than_may_fail(tmp_path):
+    admin = await Admin(tmp_path / "n", purge={"failures": 3, "failures_window": 600}).start()
+    try:
+        url, token = f"{admin.url}/v1/purges", signed(node_key(tmp_path / "other", "operator"), ORDER)
+        came = await asyncio.gather(*(ask("POST", url, token, ORDER) for _ in range(30)))
+    finally:
+        await admin.stop()
+    assert sorted(status for status, _ in came) == [401] * 3 + [429] * 27
+
+
+async def test_many_good_orders_at_once_wait_for_their_turn_and_none_is_refused(tmp_path):
+    admin = await Admin(tmp_path / "n", purge={"failures": 2, "failures_window": 600}).start()
+    try:
+        came = await asyncio.gather(*(admin.order("tag", f"t{n}", wait=0) for n in range(20)))
+    finally:
+        await admin.stop()
+    assert sorted(receipt["n"] for receipt in came) == list(range(1, 21))
+
+
+async def test_of_what_is_left_of_a_limit_failures_at_once_take_no_more(tmp_path):
+    attempts, looked_at = Attempts(3, 600), []
+    attempts.fail("a", clock.monotonic())
+    turns = Turns(attempts)
+
+    async def look():
+        looked_at.append(1)
+        await asyncio.sleep(0)
+        return Problem(401, "no", "No.")
+
+    came = await asyncio.gather(*(turns.take("a", look) for _ in range(9)))
+    assert len(looked_at) == 2
+    assert [problem.status for problem, _ in came].count(429) == 7
+    assert (await turns.take("b", look))[0].status == 401
+    assert not turns._sources
 
 
 async def test_without_a_limit_every_attempt_is_looked_at(tmp_path):
