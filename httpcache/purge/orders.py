@@ -25,6 +25,9 @@ CUT_ESCAPE = re.compile(r"%[0-9A-Fa-f]?\Z")
 """The beginning of an escape at the end of a prefix: the whole one may be spelt as another character."""
 
 _NOT_A_HOST = re.compile(r"[/?#]")
+_EITHER_PORT = re.compile(
+    r"(?:(?P<scheme>https?)://)?(?P<authority>[^/?#@]+:0*(?P<port>80|443))(?=[/?#]|\Z)", re.IGNORECASE
+)
 _OTHER_SCHEME = re.compile(r"(?!https?://)[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 
@@ -146,13 +149,35 @@ def normalised(order: Order, sites: Sequence[SitePolicy]) -> Order:
     """
     if order.kind is Kind.TAG and all(map(_TAG.fullmatch, order.targets)):
         return order  # most orders of a flood: nothing to name anew
-    names = tuple(normal_name(order.kind, target, sites) for target in order.targets)
-    known = tuple(name for name in names if name is not None)
-    if len(known) < len(names):
+    found = [names(order.kind, target, sites) for target in order.targets]
+    if not all(found):
         return Order(Kind.EVERYTHING, (), order.soft)
-    return Order(order.kind, tuple(one for name in known for one in both_names(order.kind, name)), order.soft)
+    return Order(order.kind, tuple(name for several in found for name in several), order.soft)
 
 
-def both_names(kind: Kind, name: str) -> tuple[str, ...]:
-    """The name, and where it has dot segments also the one without them, to which they lead (RFC 3986 §5.2.4)."""
-    return names_of(name) if kind in (Kind.URL, Kind.PREFIX) else (name,)
+def names(kind: Kind, target: str, sites: Sequence[SitePolicy]) -> tuple[str, ...]:
+    """All names that stored responses may have which a target covers; none when it is malformed.
+
+    One with dot segments goes by both its names. A port of 80 or 443 that its scheme, or the lack of one, does not make
+    the default may be meant as either scheme's: with the port, and without.
+    """
+    found = [normal_name(kind, one, sites) for one in _meant(kind, target)]
+    if None in found:
+        return ()
+    is_path = kind in (Kind.URL, Kind.PREFIX)
+    return tuple(
+        dict.fromkeys(
+            name for one in found if one is not None for name in (names_of(one) if is_path else (one,))
+        )
+    )
+
+
+def _meant(kind: Kind, target: str) -> tuple[str, ...]:
+    """A target under each scheme that may be meant."""
+    match = _EITHER_PORT.match(target) if kind in (Kind.URL, Kind.PREFIX, Kind.HOST) else None
+    if match is None or (match["scheme"] or "").lower() + match["port"] in ("http80", "https443"):
+        return (target,)
+    rest = target[match.start("authority") :]
+    if kind is not Kind.HOST:
+        return f"http://{rest}", f"https://{rest}"
+    return rest, rest.rpartition(":")[0]

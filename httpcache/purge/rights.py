@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from httpcache.purge.orders import CUT_ESCAPE, Kind, Order, both_names, normal_name
+from httpcache.purge.orders import CUT_ESCAPE, Kind, Order, names, normal_name
 from httpcache.purge.problems import Problem
 from httpcache.spelling import has_dots
 
@@ -45,19 +45,32 @@ class Rights(msgspec.Struct, frozen=True, kw_only=True):
     def _allows(self, kind: Kind, target: str) -> bool:
         if kind is Kind.TAG:
             return any(_fits(pattern, target) for pattern in self.tags or ())
-        name = normal_name(kind, target, ())
-        if name is None:
-            return False
-        hosts = _normal(Kind.HOST, self.hosts or ())
-        if kind is Kind.HOST:
-            return _is_of(name, hosts)
+        # All that is purged with it must be within the right: what dot segments lead to, and either scheme's port.
+        found = names(kind, target, ())
         prefixes = _normal(Kind.PREFIX, list(filter(_stays, self.prefixes or ())))
-        if _is_of(name.partition("/")[0], hosts):
-            return True
-        # What dot segments lead to is purged with it, and must be within the right as well.
-        return all(any(one.startswith(prefix) for prefix in prefixes) for one in both_names(kind, name))
+        return bool(found) and all(
+            self._allows_host(name.partition("/")[0], is_whole=kind is Kind.HOST)
+            or (kind is not Kind.HOST and any(name.startswith(prefix) for prefix in prefixes))
+            for name in found
+        )
+
+    def _allows_host(self, authority: str, *, is_whole: bool) -> bool:
+        """Whether a host is within the right, all of it where the order `is_whole`: without a port that is all ports.
+
+        A right with a port, also a default one, is for that port alone.
+        """
+        without_port = _PORT.sub("", authority)
+        for given in self.hosts or ():
+            name = normal_name(Kind.HOST, given, ())
+            if _PORT.search(given) is None:
+                if name is not None and name in (authority, without_port):
+                    return True
+            elif name == authority and not (is_whole and authority == without_port):
+                return True
+        return False
 
 
+_PORT = re.compile(r":[0-9]+\Z")
 _CLAIM = {Kind.TAG: "tags", Kind.HOST: "hosts", Kind.URL: "prefixes", Kind.PREFIX: "prefixes"}
 
 
@@ -69,14 +82,8 @@ def _stays(prefix: str) -> bool:
     return not (CUT_ESCAPE.search(prefix) or "?" in prefix or has_dots(prefix))
 
 
-def _normal(kind: Kind, names: Sequence[str]) -> list[str]:
-    return [name for given in names if (name := normal_name(kind, given, ()))]
-
-
-def _is_of(authority: str, hosts: Sequence[str]) -> bool:
-    """Whether one of the hosts is that one; a host without a port is all of its ports."""
-    without_port = re.sub(r":[0-9]+\Z", "", authority)
-    return authority in hosts or without_port in hosts
+def _normal(kind: Kind, texts: Sequence[str]) -> list[str]:
+    return [name for given in texts if (name := normal_name(kind, given, ()))]
 
 
 def _fits(pattern: str, tag: str) -> bool:

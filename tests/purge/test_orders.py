@@ -89,6 +89,35 @@ def test_names_are_those_of_stored_responses(kind, target, name):
     assert normalised(Order(kind, (target,)), sites).targets == (name,)
 
 
+PORTS = [
+    (Kind.HOST, "h.example:443", {"h.example", "h.example:443"}),
+    (Kind.HOST, "H.Example.:0443", {"h.example", "h.example:443"}),
+    (Kind.HOST, "h.example:80", {"h.example"}),
+    (Kind.HOST, "[::1]:443", {"[::1]", "[::1]:443"}),
+    (Kind.HOST, "h.example:81", {"h.example:81"}),
+    (Kind.URL, "https://h.example:443/x", {"h.example/x"}),
+    (Kind.URL, "http://h.example:80/x", {"h.example/x"}),
+    (Kind.URL, "h.example:443/x", {"h.example/x", "h.example:443/x"}),
+    (Kind.URL, "h.example:80/x?y", {"h.example/x?y", "h.example:80/x?y"}),
+    (Kind.URL, "http://h.example:443/x", {"h.example/x", "h.example:443/x"}),
+    (Kind.URL, "https://h.example:80", {"h.example/", "h.example:80/"}),
+    (
+        Kind.URL,
+        "h.example:443/a/../x",
+        {f"h.example{port}/{path}" for port in ("", ":443") for path in ("x", "a/../x")},
+    ),
+    (Kind.URL, "h.example:4430/x", {"h.example:4430/x"}),
+    (Kind.PREFIX, "h.example:443/img/", {"h.example/img/", "h.example:443/img/"}),
+    (Kind.PREFIX, "h.example:443", {"h.example/", "h.example:443/"}),
+    (Kind.TAG, "a:443", {"a:443"}),
+]
+
+
+@pytest.mark.parametrize(("kind", "target", "names"), PORTS)
+def test_a_port_that_either_scheme_may_drop_is_named_with_and_without(kind, target, names):
+    assert set(normalised(Order(kind, (target,)), ()).targets) == names
+
+
 def test_an_order_this_node_cannot_name_is_for_everything():
     assert normalised(Order(Kind.URL, ("a/b", "::"), True), ()) == Order(Kind.EVERYTHING, (), True)
 
