@@ -23,6 +23,9 @@ MALFORMED = Problem(
     400, "request-malformed", "What came is not a request in HTTP/1.1, or its head is too large."
 )
 FAILED = Problem(500, "node-failed", "The node could not answer; its log says why.")
+UNEXPECTED = Problem(
+    417, "expectation-unknown", "Expect may say 100-continue, and nothing else is known here."
+)
 TOO_SLOW = Problem(504, "node-slow", "The node could not answer in time.")
 
 
@@ -89,4 +92,21 @@ class AdminRunner(web.AppRunner):
 
     async def _make_server(self) -> web.Server:
         made = await super()._make_server()
-        return _Server(made.request_handler, request_factory=made.request_factory, **made._kwargs)
+
+        async def answered(request: web.BaseRequest) -> web.StreamResponse:
+            try:
+                return await made.request_handler(request)
+            except web.HTTPException as told:
+                return _in_our_words(told)
+
+        return _Server(answered, request_factory=made.request_factory, **made._kwargs)
+
+
+def _in_our_words(told: web.HTTPException) -> web.Response:
+    """What aiohttp refuses before anybody of ours has seen it, as a problem."""
+    if told.status == UNEXPECTED.status:
+        problem = UNEXPECTED
+    else:
+        problem = Problem(told.status, "request-refused", f"The request is refused: {told.reason}.")
+    kept = {name: told.headers[name] for name in ("Allow",) if name in told.headers}
+    return web.json_response(problem.document, status=problem.status, headers=kept)

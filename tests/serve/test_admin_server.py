@@ -115,3 +115,35 @@ async def test_connections_are_bounded_and_those_there_are_go_on(listener, monke
         writer.write(asked)
         await reader.readuntil(b"ok\n")
         writer.close()
+
+
+EXPECTING = b"%b HTTP/1.1\r\nHost: a\r\nExpect: <script>\r\nContent-Length: 0\r\n\r\n"
+
+
+@pytest.mark.parametrize("asked", [b"POST /v1/purges", b"GET /readyz", b"PURGE /a", b"PUT /nothing/there"])
+async def test_an_expectation_that_nobody_knows_is_a_417_in_our_words(listener, asked):
+    head, body = await said(listener, EXPECTING % asked)
+    assert head.split()[1] == b"417" and b"application/json" in head
+    assert json.loads(body)["error"] == "expectation-unknown"
+    assert b"script" not in head + body
+
+
+async def test_who_expects_100_continue_gets_it(listener):
+    head, _ = await said(
+        listener,
+        b"POST /v1/purges HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n",
+        b"{}",
+    )
+    assert head.split()[1] == b"100"
+
+
+async def test_whatever_is_refused_at_any_path_is_json(listener):
+    for asked in (
+        b"DELETE /v1/purges",
+        b"POST /healthz",
+        b"GET /v1/nothing",
+        b"OPTIONS *",
+        b"TRACE /metrics",
+    ):
+        _, body = await said(listener, asked + b" HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        assert set(json.loads(body)) == {"error", "reason"}, asked
