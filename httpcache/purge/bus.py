@@ -186,6 +186,15 @@ class Bus:
         # An empty stream that has been trimmed begins behind its end.
         return End(_epoch(info.created), max(1, info.state.first_seq), info.state.last_seq)
 
+    async def taken_at(self, message: int) -> float:
+        """When the server took a message, in Unix seconds. Raises BusError, also when it has not got it."""
+        return float((await _asked(self._stream_context.get_msg(self._stream, message))).time.timestamp())
+
+    async def remake(self) -> None:
+        """Delete the stream and make it anew, with another epoch. Raises BusError."""
+        await _asked(self._stream_context.delete_stream(self._stream))
+        await self._make_stream()
+
     async def publish(self, body: bytes, token: str, once: str) -> int | None:
         """Append a message; its number once the server has it, None when one of the name `once` has come before.
 

@@ -7,14 +7,15 @@ import contextlib
 import logging
 import random
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Annotated
+from typing import NoReturn
 
 import msgspec
 
 from httpcache import clock
-from httpcache.purge.bus import Bus, BusError, Message, Told, Unbelieved, Uncertain
+from httpcache.purge.bus import Bus, BusError, End, Message, Told, Unbelieved, Uncertain
 from httpcache.purge.bus_counting import BusCounting
 from httpcache.purge.bus_orders import MOST_ORDERS, UNBELIEVED, end_of, message_of, opened
+from httpcache.purge.bus_runs import RUN, Progress, Runs
 from httpcache.purge.bus_signed import Signed, retires, seal, unseal
 from httpcache.purge.counting import Row
 from httpcache.purge.gate import Gate
@@ -22,7 +23,7 @@ from httpcache.purge.keys import PrivateKey
 from httpcache.purge.log import Logged, Wish
 from httpcache.purge.log_door import LogDoor
 from httpcache.purge.orders import Order
-from httpcache.purge.receipts import MOST_WORKERS, Ledger
+from httpcache.purge.receipts import Ledger
 from httpcache.settings import Settings
 
 log = logging.getLogger("edgeward.purge")
@@ -31,17 +32,16 @@ OWN_WAIT = 5.0
 """Longest wait for an order to come back from the bus, in seconds."""
 TELL_EVERY = 0.02
 """Seconds between two looks at whether there is something to tell other nodes."""
+SAME = 0.001
+"""Seconds by which two readings of when the server took a message may differ."""
+LONGEST_TURN = 1.0
+"""Longest wait of one who has seen that the stream has lost orders, in seconds."""
+SILENT_HEARTBEATS = 3
+"""Heartbeats after which a run of a node that says nothing is over."""
 CANCEL_AGAIN = 0.1
 """Seconds after which a task that goes on is cancelled once more."""
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.05, 5.0
 """Pauses before connecting again, in seconds: doubled at each failure, and shortened at random."""
-
-
-class Progress(msgspec.Struct, frozen=True):
-    """What a node tells in the bucket: how far its workers are, who of them follows, signed as the node."""
-
-    epoch: int
-    workers: Annotated[tuple[tuple[int, bool], ...], msgspec.Meta(max_length=MOST_WORKERS)]
 
 
 class Mirror:
@@ -71,6 +71,8 @@ class Mirror:
         self._task: asyncio.Task[None] | None = None
         self._heard_at = float("-inf")
         self._complaint = ""
+        self._has_renewed = False
+        self._runs = Runs(SILENT_HEARTBEATS * settings.purge.heartbeat)
         self._taken = asyncio.Event()
 
     def start(self, ledger: Ledger) -> None:
@@ -178,10 +180,8 @@ class Mirror:
     async def _take(self, bus: Bus) -> None:
         end = await bus.end()
         purge_log, heartbeat = self._door.log, self._settings.purge.heartbeat
-        if end.epoch == purge_log.epoch and end_of(end.last) < purge_log.newest:
-            raise BusError(
-                "the stream has lost orders that were applied: delete it, which begins a new epoch"
-            )
+        if not await self._goes_on(bus, end):
+            await self._renew(bus, end)
         await self._door.run(purge_log.follow, end.epoch, end_of(end.first - 1) + 1)
         assert self._ledger is not None
         self._ledger.begin(end.epoch)
@@ -201,6 +201,29 @@ class Mirror:
                     await self._append(run)
                 elif purge_log.newest < end_of(end.last):
                     raise BusError("messages do not come")
+
+    async def _goes_on(self, bus: Bus, end: End) -> bool:
+        """Whether the stream has what this node has applied: one from a backup ends before it, or has gone on anew."""
+        newest = self._door.log.newest
+        message, held = message_of(newest), await self._door.run(self._door.log.after, newest - 1, 1)
+        if end.epoch != self._door.log.epoch or message < end.first or not held:
+            return True
+        return message <= end.last and abs(await bus.taken_at(message) - held[0].at) < SAME
+
+    async def _renew(self, bus: Bus, end: End) -> NoReturn:
+        """Have the stream made anew; once in a run, as nobody may have all validated at his will. Raises BusError."""
+        if self._has_renewed:
+            raise BusError("the stream has lost orders again: delete it, which begins a new epoch")
+        await asyncio.sleep(random.uniform(0, LONGEST_TURN))  # others may have seen it, too: one is the first
+        if (await bus.end()).epoch == end.epoch:
+            self._has_renewed = True
+            log.error(
+                "the stream of orders has lost some that %s has applied. It is made anew: a new epoch, in which all "
+                "that is stored is validated",
+                self._settings.node_name,
+            )
+            await bus.remake()
+        raise BusError("the stream has been made anew")
 
     def _heard(self, at: float) -> None:
         self._heard_at = max(self._heard_at, at)
@@ -224,7 +247,7 @@ class Mirror:
         assert self._ledger is not None
         node, last, at = self._settings.node_name, None, float("-inf")
         while True:
-            progress = Progress(self._door.log.epoch, self._ledger.progress(node))
+            progress = Progress(self._door.log.epoch, self._ledger.progress(node), RUN)
             if progress != last or clock.monotonic() - at >= self._settings.purge.heartbeat:
                 body = msgspec.json.encode(progress)
                 await bus.tell(node, await seal(self._key, body))
@@ -234,8 +257,6 @@ class Mirror:
     async def _listen(self, bus: Bus) -> None:
         assert self._ledger is not None
         async for told in bus.told():
-            if told.node == self._settings.node_name:
-                continue
             try:
                 await self._hear(told)
             except Exception:  # whatever one value is, the others count
@@ -243,18 +264,22 @@ class Mirror:
 
     async def _hear(self, told: Told) -> None:
         assert self._ledger is not None
+        is_own = told.node == self._settings.node_name
         if not told.value:
             log.warning(
                 "somebody took %s out of the purge bus: it is waited for until it is retired", told.node
             )
             return
-        if await retires(self._gate, self._settings.purge, told.value, told.node, told.at):
+        if not is_own and await retires(self._gate, self._settings.purge, told.value, told.node, told.at):
             await asyncio.to_thread(self._gate.forget, told.node)
             self._ledger.retire(told.node)
             return
         progress = await self._believed(told)
-        if progress is not None and progress.epoch == self._door.log.epoch:
-            self._ledger.told(told.node, progress.workers, told.at)
+        if progress is None:
+            return
+        workers = self._runs.told(told.node, progress, told.at)
+        if not is_own and progress.epoch == self._door.log.epoch:
+            self._ledger.told(told.node, workers, told.at)
 
     async def _believed(self, told: Told) -> Progress | None:
         """What a node tells, if it is signed as that node."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
+import shutil
 
 import msgspec
 import pytest
@@ -238,6 +241,55 @@ async def test_a_server_that_is_killed_and_comes_back_has_lost_nothing(tmp_path)
             await until(lambda: all(node.worker.watermarks.mark.epoch > epoch for node in world.nodes), 20)
             await until(lambda: all(node.worker.follower.is_following for node in world.nodes), 20)
             assert "detail=purge-log-lost" in (await world.get("/a")).cache_status[-1]
+    finally:
+        server.kill()
+
+
+async def confirmed(world, kind, target):
+    """The receipt of an order, once nodes that have just lost their server have found it again."""
+    async with asyncio.timeout(20):
+        while True:
+            with contextlib.suppress(OrderRefused):
+                receipt = await purge(world, kind, target)
+                if receipt["confirmed"]:
+                    return receipt
+            await asyncio.sleep(0.05)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "newer", [0, 1, 3], ids=["shorter", "as long, with another order", "longer, with others"]
+)
+async def test_a_stream_from_a_backup_begins_anew_and_what_it_lost_is_validated(tmp_path, newer):
+    server = NatsServer(tmp_path / "nats").start()
+    try:
+        bus = OnNats(server.url, "cdn")
+        limits = {"heartbeat": 0.2, "lag_limit": 30.0}  # nobody is cut off: only a new epoch has it validated
+        async with World(tmp_path, bus=bus, purge=limits) as world:
+            key = load_private_key(world.operator_key)
+            world.origin.answers("/a", b"old", Cache_Control="max-age=600")
+            await world.get("/a")
+            await purge(world, "tag", "x")
+            server.kill()
+            shutil.copytree(server.folder / "data", tmp_path / "backup")
+            server.start()
+            receipt = await confirmed(world, "url", "http://site.example/a")
+            for node in world.nodes:
+                await node.stop()
+            server.kill()
+            server.wipe()
+            shutil.copytree(tmp_path / "backup", server.folder / "data")
+            server.start()
+            for _ in range(newer):
+                await publish(bus, TAG, order_token(key, TAG, "edgeward", clock.now()))
+            for node in world.nodes:
+                await node.start()
+            epoch = receipt["epoch"]
+            await until(lambda: all(node.worker.watermarks.mark.epoch > epoch for node in world.nodes), 20)
+            await until(lambda: all(node.worker.follower.is_following for node in world.nodes), 20)
+            world.origin.answers("/a", b"new", Cache_Control="max-age=600")
+            assert (await world.get("/a")).body == b"new"
+            await confirmed(world, "url", "http://site.example/a")
     finally:
         server.kill()
 
