@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import itertools
 import signal
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,18 +51,20 @@ class Nodes:
         )
 
 
-@pytest.fixture(params=["kept by a node", pytest.param("on NATS", marks=needs_nats)])
-async def nodes(request, tmp_path):
+@contextlib.asynccontextmanager
+async def running(folder: Path, *, on_nats: bool, settings: str = "") -> AsyncIterator[Nodes]:
+    """Starts them; `settings` are more lines of [purge]."""
     origin = Origin()
     await origin.start()
-    shield = NodeProcess(tmp_path, "shield", "shield", "--origin", origin.url)
-    edge = NodeProcess(tmp_path, "edge", "edge", "--shield", shield.url, workers=2)
+    shield = NodeProcess(folder, "shield", "shield", "--origin", origin.url)
+    edge = NodeProcess(folder, "edge", "edge", "--shield", shield.url, workers=2)
     made = Nodes(origin, shield, edge, shield.data / "keys" / "operator.key", None)
-    if request.param == "on NATS":
-        made.bus = await asyncio.to_thread(NatsServer(tmp_path / "nats").start)
-        made.key, keys = new_operator(tmp_path / "operator")
-        config = tmp_path / "node.toml"
-        config.write_text(f'{config.read_text()}bus = "{made.bus.url}"\nkeys = "{keys}"\n')
+    if on_nats:
+        made.bus = await asyncio.to_thread(NatsServer(folder / "nats").start)
+        made.key, keys = new_operator(folder / "operator")
+        settings += f'bus = "{made.bus.url}"\nkeys = "{keys}"\n'
+    config = folder / "node.toml"
+    config.write_text(config.read_text() + settings)
     try:
         await shield.start()
         await edge.start()
@@ -72,6 +75,18 @@ async def nodes(request, tmp_path):
         if made.bus is not None:
             made.bus.kill()
         await origin.close()
+
+
+@pytest.fixture(params=[False, pytest.param(True, marks=needs_nats)], ids=["kept by a node", "on NATS"])
+def on_nats(request):
+    """Where the log is."""
+    return request.param
+
+
+@pytest.fixture
+async def nodes(tmp_path, on_nats):
+    async with running(tmp_path, on_nats=on_nats) as made:
+        yield made
 
 
 async def bodies(edge, count=16):
@@ -125,3 +140,50 @@ async def test_no_worker_keeps_in_its_memory_what_was_purged_by_whatever_is_kill
         await purged(nodes)
         await nodes.kill_and_start(*killed)
         assert await bodies(edge) == {version}
+
+
+async def lose_log(nodes):
+    """The log is lost while its keeper is killed, or the NATS server with all that it has."""
+    if nodes.bus is not None:
+        nodes.bus.kill()
+        nodes.bus.wipe()
+        await asyncio.to_thread(nodes.bus.start)
+        return
+    await nodes.shield.end(signal.SIGKILL)
+    for path in (nodes.shield.data / "purge").glob("log.db*"):
+        path.unlink()
+    await started_again(nodes.shield)
+
+
+async def test_all_that_an_edge_holds_is_validated_once_the_log_is_lost(tmp_path, on_nats):
+    async with running(tmp_path, on_nats=on_nats) as nodes:
+        nodes.origin.answers("/a", b"old", Cache_Control="max-age=600")
+        assert await bodies(nodes.edge) == {b"old"}
+        nodes.origin.answers("/a", b"new", Cache_Control="max-age=600")
+        assert await bodies(nodes.edge) == {b"old"}
+        before = max(await nodes.edge.epochs())
+        await lose_log(nodes)
+        async with asyncio.timeout(30):
+            while min(await nodes.edge.epochs(), default=0) <= before:
+                await asyncio.sleep(0.05)
+        assert await bodies(nodes.edge) == {b"new"}
+        await nodes.edge.is_ready()
+        await purged(nodes)
+
+
+async def test_all_that_an_edge_holds_is_validated_once_the_log_has_dropped_what_it_missed(tmp_path, on_nats):
+    async with running(tmp_path, on_nats=on_nats, settings="log_count = 3\n") as nodes:
+        nodes.origin.answers("/a", b"old", Cache_Control="max-age=600")
+        assert await bodies(nodes.edge) == {b"old"}
+        await purged(nodes)
+        assert await bodies(nodes.edge) == {b"old"}
+        await nodes.edge.end(signal.SIGKILL)
+        key = load_private_key(nodes.key)
+        nodes.origin.answers("/a", b"new", Cache_Control="max-age=600")
+        await send_order(nodes.shield.admin, key, ORDER, 0)
+        for number in range(6):
+            await send_order(nodes.shield.admin, key, {"kind": "tag", "targets": [f"other-{number}"]}, 0)
+        await nodes.shield.end(signal.SIGTERM)
+        await started_again(nodes.shield)  # a log that a node keeps is compacted when it starts
+        await started_again(nodes.edge)
+        assert await bodies(nodes.edge) == {b"new"}
