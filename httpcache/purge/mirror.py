@@ -74,6 +74,7 @@ class Mirror:
         self._has_renewed = False
         self._runs = Runs(SILENT_HEARTBEATS * settings.purge.heartbeat)
         self._taken = asyncio.Event()
+        self._is_named = asyncio.Event()
 
     def start(self, ledger: Ledger) -> None:
         """Begin to follow."""
@@ -186,6 +187,7 @@ class Mirror:
         assert self._ledger is not None
         self._ledger.begin(end.epoch)
         self._appended(purge_log.newest, ())
+        await self._is_named.wait()  # a node that answers must be named by receipts
         async with bus.messages(message_of(purge_log.newest)) as next_run:
             asked = float("-inf")
             while True:
@@ -251,6 +253,7 @@ class Mirror:
             if progress != last or clock.monotonic() - at >= self._settings.purge.heartbeat:
                 body = msgspec.json.encode(progress)
                 await bus.tell(node, await seal(self._key, body))
+                self._is_named.set()
                 last, at = progress, clock.monotonic()
             await asyncio.sleep(TELL_EVERY)
 

@@ -32,6 +32,7 @@ async def test_a_fetch_under_way_when_the_log_is_reset_is_asked_again(tmp_path, 
     limits = {"heartbeat": 0.2, "lag_limit": 30.0}
     async with World(tmp_path, bus=bus, tiers=1, edges=2, linked=True, purge=limits) as world:
         edge, other = world.edges
+        await until(lambda: other.keeper.ledger.knows("edge-1"), 20)
         key = load_private_key(world.operator_key)
 
         async def order(kind, target):
