@@ -116,16 +116,16 @@ class Feed:
         seq, n, asked = 0, after.n, None
         while not self._closing and not has_ended() and self._behind() <= MOST_BEHIND * self._heartbeat:
             waker.clear()
-            log = self._door.log
-            if after.epoch != log.epoch or n < log.start - 1:
+            orders = await self._after(after.epoch, n)
+            # After they have been read: the log may have been trimmed, or have become another, while they were.
+            if after.epoch != self._door.log.epoch or n < self._door.log.start - 1:
                 await self._write(response, self._line(seq, nonce, n, (), is_reset=True))
                 return
-            orders = await self._after(after.epoch, n)
             question = self._question if self._question is not asked else None
             await self._write(response, self._line(seq, nonce, n, orders, question=question))
             asked = question or asked
             seq, n = seq + 1, orders[-1].n if orders else n
-            if n >= log.newest:
+            if n >= self._door.log.newest:
                 await self._silence(waker)
 
     async def _silence(self, waker: asyncio.Event) -> None:
@@ -164,14 +164,14 @@ class Feed:
         is_reset: bool = False,
         question: Question | None = None,
     ) -> FeedLine:
-        log = self._door.log
+        extent = self._door.log.extent
         has_gaps = bool(orders) and orders[-1].n != after + len(orders)
         return FeedLine(
             seq=seq,
             nonce=nonce,
-            epoch=log.epoch,
-            start=log.start,
-            newest=log.newest,
+            epoch=extent.epoch,
+            start=extent.start,
+            newest=extent.newest,
             heartbeat=self._heartbeat,
             after=after,
             orders=tuple(logged.order for logged in orders),

@@ -81,7 +81,7 @@ class FeedApi:
             self._open[worker].has_ended = True
         mine = self._open[worker] = _Open(request)
         is_changed = ledger.register(claims.sub, claims.workers, keeper.now())
-        applied = after.n if is_signed and after.epoch == keeper.door.log.epoch else 0
+        applied = after.n if is_signed and after.epoch == ledger.epoch else 0
         ledger.feed_opened(claims.sub, claims.worker, applied, keeper.now())
         response = web.StreamResponse(
             headers={"Content-Type": "application/jose-seq", "Cache-Control": "no-store"}
@@ -120,12 +120,10 @@ class FeedApi:
         if isinstance(came, Problem):
             return refuse(came)
         claims, acks = came
-        purge_log = self._keeper.door.log
-        if acks.epoch == purge_log.epoch:
+        ledger, end = self._keeper.ledger, self._keeper.door.log.end
+        if acks.epoch == ledger.epoch == end.epoch:
             for ack in acks.workers:
-                self._keeper.ledger.acknowledge(
-                    claims.sub, ack.worker, min(ack.n, purge_log.newest), self._keeper.now()
-                )
+                ledger.acknowledge(claims.sub, ack.worker, min(ack.n, end.n), self._keeper.now())
         return web.Response(status=204)
 
     async def matches(self, request: web.Request) -> web.Response:

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -54,6 +55,14 @@ class Logged:
     at: float
 
 
+class Extent(NamedTuple):
+    """What a log has: orders of this epoch, numbered from `start` (or later) to `newest`."""
+
+    epoch: int
+    start: int
+    newest: int
+
+
 class PurgeLog:
     """Calls block: use it from one thread. `append` returns when the orders are on disk (synchronous=FULL)."""
 
@@ -71,14 +80,29 @@ class PurgeLog:
                 "move it away, or restore it; either way a new epoch begins, in which all stored is validated"
             )
             raise sqlite3.DatabaseError(f"{path} is damaged ({error}): {begins}") from error
-        self.epoch: int = row[0]
-        self.start: int = row[1]
-        self.newest: int = row[2]
+        self.extent = Extent(*row)
+        """Changes as a whole, in the log's thread: whoever needs two of its numbers reads it once."""
+
+    @property
+    def epoch(self) -> int:
+        """Which log it is."""
+        return self.extent.epoch
+
+    @property
+    def start(self) -> int:
+        """The number from which on it has orders."""
+        return self.extent.start
+
+    @property
+    def newest(self) -> int:
+        """The number of the newest order."""
+        return self.extent.newest
 
     @property
     def end(self) -> PurgeMark:
         """Epoch and number of the newest order."""
-        return PurgeMark(self.epoch, self.newest)
+        extent = self.extent
+        return PurgeMark(extent.epoch, extent.newest)
 
     def renew(self, now: float, beyond: int) -> None:
         """Begin a new epoch, larger than `beyond`: orders were lost, so nothing joins on to this log. Numbers go on."""
@@ -86,7 +110,7 @@ class PurgeLog:
         with transaction(self._database):
             self._database.execute("DELETE FROM orders")
             self._database.execute("UPDATE log SET epoch = ?, start = newest + 1", (epoch,))
-        self.epoch, self.start = epoch, self.newest + 1
+        self.extent = Extent(epoch, self.newest + 1, self.newest)
 
     def append(self, wishes: Sequence[Wish]) -> list[tuple[Logged, ...]]:
         """Number these orders in one transaction; none of a wish whose token has been used before."""
@@ -102,7 +126,7 @@ class PurgeLog:
                 made.append(run)
                 n += len(run)
             self._database.execute("UPDATE log SET newest = ?", (n,))
-        self.newest = n
+        self.extent = self.extent._replace(newest=n)
         return made
 
     def _insert(self, run: Iterable[Logged]) -> None:
@@ -131,14 +155,14 @@ class PurgeLog:
             self._database.execute(
                 "UPDATE log SET epoch = ?, start = ?, newest = ?", (epoch, start, start - 1)
             )
-        self.epoch, self.start, self.newest = epoch, start, start - 1
+        self.extent = Extent(epoch, start, start - 1)
 
     def take(self, run: Sequence[Logged]) -> None:
         """Keep a run of orders of the log that is mirrored, which goes on where the last one ended."""
         with transaction(self._database):
             self._insert(run)
             self._database.execute("UPDATE log SET newest = ?", (run[-1].n,))
-        self.newest = run[-1].n
+        self.extent = self.extent._replace(newest=run[-1].n)
 
     def after(self, n: int, limit: int, octets: int = MOST_OCTETS) -> list[Logged]:
         """At most `limit` orders with greater numbers, in order, and about so many octets of them; one at least."""
@@ -162,7 +186,7 @@ class PurgeLog:
             if start > self.start:
                 self._database.execute("DELETE FROM orders WHERE n < ?", (start,))
                 self._database.execute("UPDATE log SET start = ?", (start,))
-        self.start = start
+        self.extent = self.extent._replace(start=start)
 
     def _start_of_young(self, since: float) -> int:
         """Where a log begins from which all before its first order from `since` or later is dropped."""

@@ -95,29 +95,36 @@ class Mirror:
 
         Raises BusError: Uncertain when nobody can tell whether, Unbelieved when nodes will not apply it, and TooLarge.
         """
-        if self._bus is None:
+        bus = self._bus
+        if bus is None:
             raise BusError("NATS: not connected")
-        n = await self._bus.publish(wish.body, wish.token, f"{wish.who}.{wish.jti}")
+        epoch = (await bus.end()).epoch
+        n = await bus.publish(wish.body, wish.token, f"{wish.who}.{wish.jti}")
         if n is None:
             return ()
-        made = await self._made_of(n)
+        made = await self._made_of(bus, epoch, n)
         if not made or made[0].who == UNBELIEVED:
             raise Unbelieved("the order is on the bus, but cannot be believed there")
         return made
 
-    async def _made_of(self, message: int) -> tuple[Logged, ...]:
-        """What this node has made of a message, as others do. Raises Uncertain when it does not come in a while."""
-        purge_log, epoch = self._door.log, self._door.log.epoch
+    async def _made_of(self, bus: Bus, epoch: int, message: int) -> tuple[Logged, ...]:
+        """What this node has made of a message, as others do. Raises Uncertain when it does not come in a while.
+
+        The stream may have been made anew a moment ago, and this node's log still be of the one before.
+        """
+        purge_log = self._door.log
         try:
             async with asyncio.timeout(OWN_WAIT):
-                while purge_log.newest < end_of(message):
-                    self._taken.clear()
+                while purge_log.epoch != epoch or purge_log.newest < end_of(message):
                     await self._taken.wait()
+                is_same = (await bus.end()).epoch == epoch
         except TimeoutError as error:
             raise Uncertain("the order is on the bus, but does not come back from there") from error
-        if purge_log.epoch != epoch:
-            raise Uncertain("the stream was made anew meanwhile")
+        except BusError as error:
+            raise Uncertain(str(error)) from error
         found = await self._door.run(purge_log.after, end_of(message - 1), MOST_ORDERS)
+        if not is_same or purge_log.epoch != epoch:
+            raise Uncertain("the stream was made anew meanwhile")
         return tuple(logged for logged in found if logged.n <= end_of(message))
 
     async def counted(self, dry: Wish, wait: float) -> list[Row]:
@@ -244,12 +251,14 @@ class Mirror:
         await self._door.run(purge_log.take, made)
         self._appended(after, made)
         self._taken.set()
+        self._taken = asyncio.Event()
 
     async def _tell_often(self, bus: Bus) -> None:
         assert self._ledger is not None
         node, last, at = self._settings.node_name, None, float("-inf")
         while True:
-            progress = Progress(self._door.log.epoch, self._ledger.progress(node), RUN)
+            # The epoch that the rows are of: the log itself may be of the next one already.
+            progress = Progress(self._ledger.epoch, self._ledger.progress(node), RUN)
             if progress != last or clock.monotonic() - at >= self._settings.purge.heartbeat:
                 body = msgspec.json.encode(progress)
                 await bus.tell(node, await seal(self._key, body))
@@ -281,7 +290,7 @@ class Mirror:
         if progress is None:
             return
         workers = self._runs.told(told.node, progress, told.at)
-        if not is_own and progress.epoch == self._door.log.epoch:
+        if not is_own and progress.epoch == self._ledger.epoch:
             self._ledger.told(told.node, workers, told.at)
 
     async def _believed(self, told: Told) -> Progress | None:

@@ -122,7 +122,7 @@ class PurgeCampaign:
                 receipt = await send_order(at, key, order, wait=1)
                 known = time.monotonic()
                 acknowledged = {row["node"]: known for row in receipt["nodes"] if row["state"] == "confirmed"}
-                self._counts(Ordered(sent, known, acknowledged), covered)
+                self._counts(Ordered(sent, known, acknowledged, receipt["id"]), covered)
                 self.sum.answered += 1
                 self.sum.acknowledged += len(acknowledged.keys() & {edge.name for edge in self.cluster.edges})
 
@@ -178,12 +178,13 @@ class PurgeCampaign:
         if not fault and version < thing.version:
             replaced = thing.born[version + 1]
             late = [
-                asked - one.counts_from(edge)
+                one
                 for one in self._orders[thing.name]
                 if replaced < one.sent and one.counts_from(edge) < asked
             ]
             if late:
-                fault = f"{thing.name}: version {version} was given {max(late):.2f} s after an order counted"
+                first = min(late, key=lambda one: one.counts_from(edge))
+                fault = f"{thing.name}: version {version} was given after {first.told(edge, asked)}"
         if fault:
             served = ", ".join(answer.headers.getall("Cache-Status", []))
             self.sum.violations.append(f"{fault} [{edge}, {answer.status}, {served}]")

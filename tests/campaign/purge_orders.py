@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +27,13 @@ class Ordered:
     sent: float
     answered: float
     acknowledged: dict[str, float] = field(default_factory=dict)
+    id: str = "a lost log"
+
+    def told(self, edge: str, asked: float) -> str:
+        """What it was and when, beside the time of a request, for people."""
+        how = "acknowledged" if edge in self.acknowledged else "answered"
+        late, sent = asked - self.counts_from(edge), asked - self.sent
+        return f"{self.id} counted: {late:.2f} s, sent {sent:.2f} s before, {how}, at {time.strftime('%H:%M:%S')}"
 
     def counts_from(self, edge: str) -> float:
         """From when on no client of that edge may get what the origin had replaced before the order."""
