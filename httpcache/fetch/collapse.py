@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
@@ -22,13 +23,19 @@ class Outcome(StrEnum):
 
 
 class Flight(Generic[Landing]):
-    """One fetch under way. `landed` resolves once its head is known; the body may still be arriving."""
+    """One fetch under way. `landed` resolves once its head is known; the body may still be arriving.
 
-    __slots__ = ("landed", "waiting")
+    `sent` is when it was asked, by the monotonic clock, in seconds; `proves` whether what comes back proves what is
+    stored good for everyone who had come by then.
+    """
+
+    __slots__ = ("landed", "proves", "sent", "waiting")
 
     def __init__(self) -> None:
         self.landed: asyncio.Future[tuple[Outcome, Landing]] = asyncio.get_running_loop().create_future()
         self.waiting = 0
+        self.sent = -math.inf
+        self.proves = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from httpcache.messages import RequestHead
+from httpcache.messages import RequestHead, StoredResponse
 from httpcache.rules.cache_control import parse_request_directives
-from httpcache.rules.decisions import Candidate, NotStoredReason, Standing
+from httpcache.rules.decisions import (
+    Candidate,
+    Forward,
+    ForwardReason,
+    NotStoredReason,
+    Reuse,
+    ReuseDecision,
+    Standing,
+    Validate,
+)
 from httpcache.rules.preconditions import is_for_origin
+from httpcache.rules.targeted import effective_directives
+from httpcache.rules.validation import conditions
+
+_UNDISPUTED = (Standing.GOOD, Standing.TOLERATED)
 
 
 class Apart(StrEnum):
@@ -24,7 +37,9 @@ class Apart(StrEnum):
     HEADS = "heads"
     """A HEAD brought what is for one client; it says nothing of a GET, which not every origin answers alike."""
     VALIDATING = "validating"
-    """Each request has to be proven by a response of its own, which may be a 304."""
+    """Each request needs a response of its own, and nothing that is stored can be asked about."""
+    PERSONAL = "personal"
+    """Each request that says who sends it has to be proven by a response of its own; others share one."""
 
 
 class Way(StrEnum):
@@ -38,6 +53,19 @@ class Way(StrEnum):
     """With its own conditions and range; nothing of its response is stored."""
 
 
+class Sharing(StrEnum):
+    """What a request does with the response to a fetch that it waited for."""
+
+    TAKES = "takes"
+    """It is answered with it."""
+    LATE = "late"
+    """It came after that was asked: what is asked next is for it, too."""
+    OTHER = "other"
+    """Another variant came."""
+    APART = "apart"
+    """What came is good for the request it was asked for, and for no other."""
+
+
 @dataclass(frozen=True, slots=True)
 class Going:
     """The way of a request, and what is told of it."""
@@ -49,6 +77,53 @@ class Going:
 def is_never_stored(request: RequestHead) -> bool:
     """Whether nothing of the response to a request may be stored, whatever it is (RFC 9111 §5.2.1.5)."""
     return parse_request_directives(request.fields).no_store
+
+
+def is_personal(request: RequestHead) -> bool:
+    """Whether a request says who sends it: an origin that is asked each time may look at that each time."""
+    return "authorization" in request.fields or "cookie" in request.fields
+
+
+def proves_for_all(request: RequestHead, validated: Sequence[StoredResponse]) -> bool:
+    """Whether what is said to a request that validates holds for all who ask the same (RFC 9111 §4, §4.3).
+
+    There has to be something to ask about: a page without a validator is made anew each time, for whoever asks.
+    """
+    return bool(conditions(validated)) and not is_personal(request)
+
+
+def is_own_wish(decision: ReuseDecision) -> bool:
+    """Whether only the request itself wants what would answer it to be proven good; to others it is fresh."""
+    return isinstance(decision, Validate) and decision.reason is ForwardReason.REQUEST
+
+
+def decide_sharing(
+    request: RequestHead, candidate: Candidate, decision: ReuseDecision, *, proves: bool, is_after: bool
+) -> Sharing:
+    """Decide whether what another's fetch brought answers a request; `decision` is what reuse says of it.
+
+    A response that has to be validated each time (no-cache, or stale when it lands) answers all whose validation was
+    one request: `proves`, and `is_after`, sent once they had come, so that no proof is older than the question.
+    """
+    match decision:
+        case Reuse():
+            return Sharing.TAKES
+        case Forward(ForwardReason.VARY_MISS):
+            return Sharing.OTHER
+        case Validate() if is_own_wish(decision):
+            return Sharing.TAKES if is_after else Sharing.LATE
+        case Validate() if proves and not is_personal(request) and candidate.standing in _UNDISPUTED:
+            return Sharing.TAKES if is_after else Sharing.LATE
+    return Sharing.APART
+
+
+def _says_no_cache(candidate: Candidate) -> bool:
+    return effective_directives(candidate.stored.fields).directives.no_cache
+
+
+def apart_when_unshared(stored: StoredResponse) -> Apart:
+    """Of whom is to be remembered that waiting for `stored` gained them nothing."""
+    return Apart.PERSONAL if conditions((stored,)) else Apart.VALIDATING
 
 
 def decide_way(request: RequestHead, validated: Candidate | None, is_apart: Callable[[Apart], bool]) -> Going:
@@ -68,8 +143,13 @@ def decide_way(request: RequestHead, validated: Candidate | None, is_apart: Call
         or (is_range and is_apart(Apart.RANGES))
         or (is_head and is_apart(Apart.HEADS))
     )
+    by_itself = is_apart(Apart.VALIDATING)
+    if is_personal(request):
+        by_itself = (
+            by_itself or is_apart(Apart.PERSONAL) or (validated is not None and _says_no_cache(validated))
+        )
     if validated is not None and not (validated.standing is Standing.INVALID and is_apart(Apart.EVERYONE)):
-        return Going(Way.BY_ITSELF if never or kept_apart or is_apart(Apart.VALIDATING) else Way.TOGETHER)
+        return Going(Way.BY_ITSELF if never or kept_apart or by_itself else Way.TOGETHER)
     if never:
         return Going(Way.AS_SENT, NotStoredReason.REQUEST_NO_STORE)
     if is_authorized and (is_range or is_head):
@@ -77,4 +157,4 @@ def decide_way(request: RequestHead, validated: Candidate | None, is_apart: Call
         return Going(Way.AS_SENT)
     if kept_apart:
         return Going(Way.AS_SENT, "not-collapsible")
-    return Going(Way.BY_ITSELF if is_apart(Apart.VALIDATING) else Way.TOGETHER)
+    return Going(Way.BY_ITSELF if by_itself else Way.TOGETHER)

@@ -9,14 +9,13 @@ from functools import lru_cache
 
 from prometheus_client import Counter
 
-from httpcache import clock
 from httpcache.fetch.collapse import Flight, Outcome
 from httpcache.fetch.failures import NextHopError
 from httpcache.fetch.held import HeldInAll
 from httpcache.fetch.next_hop import Reply
 from httpcache.messages import Form, Line, PurgeMark, ResponseHead, StoredResponse
 from httpcache.observe import metrics
-from httpcache.rules.collapsing import Apart, is_never_stored
+from httpcache.rules.collapsing import is_never_stored
 from httpcache.rules.combining import parse_content_range
 from httpcache.rules.decisions import (
     AskAgain,
@@ -65,6 +64,7 @@ class Asking:
         self, question: Question, flight_key: object, flight: Flight[Landed]
     ) -> tuple[Outcome, Landed]:
         """One fetch, up to the head of its response; a body that is stored goes on arriving after that."""
+        question.note_asking(flight)
         try:
             came = await self._ask(question, validating=True)
             validate = self._validate(question)
@@ -285,15 +285,6 @@ class Asking:
         """Wait for the bodies that are still arriving."""
         await self._piecing.drain()
         await self._keeping.drain()
-
-    def keep_apart(self, key: str, apart: Apart) -> None:
-        """Remember of whom it is known that waiting for each other gains them nothing (hit-for-miss)."""
-        until = clock.monotonic() + self._tier.settings.fetch.uncollapsible
-        self._tier.collapser.keep_apart((key, apart), until)
-
-    def is_apart(self, key: str, apart: Apart) -> bool:
-        """Whether that is remembered of `key`."""
-        return self._tier.collapser.is_apart((key, apart), clock.monotonic())
 
 
 @lru_cache(1024)

@@ -9,16 +9,12 @@ from httpcache.fetch.failures import NextHopError
 from httpcache.fetch.next_hop import Reply
 from httpcache.messages import Form
 from httpcache.observe import metrics
-from httpcache.rules.collapsing import Apart, Way
+from httpcache.rules.collapsing import Apart, Sharing, Way
 from httpcache.rules.decisions import (
     Candidate,
     DoNotStore,
-    Forward,
-    ForwardReason,
-    Reuse,
     ServeStale,
     Standing,
-    Validate,
 )
 from httpcache.rules.forwarding import for_storing
 from httpcache.rules.partial import as_whole
@@ -33,14 +29,18 @@ from httpcache.serve.landing import Failed, Headed, Landed, Passed
 from httpcache.serve.passing import Passing
 from httpcache.serve.question import Question
 from httpcache.serve.tier import Tier
+from httpcache.serve.waiting import Waiting
 
 
 class Heading:
     """Asks for heads on behalf of one tier. Nothing of them is stored but what they say of stored GETs."""
 
-    def __init__(self, tier: Tier, asking: Asking, passing: Passing, answering: Answering) -> None:
+    def __init__(
+        self, tier: Tier, asking: Asking, waiting: Waiting, passing: Passing, answering: Answering
+    ) -> None:
         self._tier = tier
         self._asking = asking
+        self._waiting = waiting
         self._passing = passing
         self._answering = answering
 
@@ -58,7 +58,7 @@ class Heading:
                 return self._landed(question, landed, joined)
             case Passed() as landed:
                 if landed.tells_of_the_next:
-                    self._asking.keep_apart(question.key.key, Apart.HEADS)
+                    self._waiting.keep_apart(question.key.key, Apart.HEADS)
                 if joined.led:
                     return await self._passing.pass_on(question, landed)
             case Failed() as landed:
@@ -71,6 +71,7 @@ class Heading:
         self, question: Question, flight_key: object, flight: Flight[Landed]
     ) -> tuple[Outcome, Landed]:
         """One HEAD, without the client's own conditions: these are evaluated on what it brings."""
+        question.note_asking(flight)
         incoming = replace(question.incoming, head=for_storing(question.head))
         try:
             reply, when = await self._asking.current(
@@ -103,13 +104,7 @@ class Heading:
         if not joined.led:
             whole = Candidate(as_whole(landed.stored) if landed.stored.forms else landed.stored)
             decision = decide_reuse(question.head, [whole], self._tier.now(), question.policy)
-            if isinstance(decision, Forward) and decision.reason is ForwardReason.VARY_MISS:
-                return varies
-            if isinstance(decision, Validate) and decision.reason is ForwardReason.REQUEST:
-                if landed.stored.request_time < question.since:
-                    return varies
-            elif not isinstance(decision, Reuse):
-                self._asking.keep_apart(question.key.key, Apart.VALIDATING)
+            if self._waiting.sharing(question, candidate, decision, joined.flight) is not Sharing.TAKES:
                 return varies
         return self._answering.headed(question, landed, led=joined.led)
 

@@ -20,6 +20,7 @@ from httpcache.serve.landing import Passed, Piece, Stored
 from httpcache.serve.question import Question
 from httpcache.serve.resuming import close_octets
 from httpcache.serve.tier import Tier
+from httpcache.serve.waiting import Waiting
 from httpcache.store.segments import Place, SegmentLost
 
 _UNKNOWN = (ForwardReason.URI_MISS, ForwardReason.VARY_MISS, ForwardReason.MISS, ForwardReason.PARTIAL)
@@ -28,9 +29,10 @@ _UNKNOWN = (ForwardReason.URI_MISS, ForwardReason.VARY_MISS, ForwardReason.MISS,
 class Pieces:
     """Fetches pieces for one tier, each once for all who want it."""
 
-    def __init__(self, tier: Tier, asking: Asking) -> None:
+    def __init__(self, tier: Tier, asking: Asking, waiting: Waiting) -> None:
         self.tier = tier
         self._asking = asking
+        self._waiting = waiting
 
     @property
     def size(self) -> int:
@@ -39,7 +41,7 @@ class Pieces:
 
     def prepared(self, question: Question) -> Question:
         """The question, with the piece to ask for where the whole is not what is wanted, or not all that lacks."""
-        if self._asking.is_apart(question.key.key, Apart.RANGES):
+        if self._waiting.is_apart(question.key.key, Apart.RANGES):
             return question
         head, now = question.head, self.tier.now()
         partial = _partial(question)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from httpcache import clock
+from httpcache.fetch.collapse import Flight
 from httpcache.messages import PurgeMark, RequestHead, Span, StoredResponse
 from httpcache.rules.cache_key import CacheKey
+from httpcache.rules.collapsing import proves_for_all
 from httpcache.rules.decisions import Candidate, Forward, Standing, Validate
 from httpcache.rules.vary import Selecting, select, selecting_fields
 from httpcache.serve.exchange import Incoming
+from httpcache.serve.landing import Landed
 from httpcache.settings import SitePolicy
 
 FlightKey = tuple[object, PurgeMark | None] | tuple[str, bool, PurgeMark | None, Selecting, object]
@@ -26,7 +30,7 @@ class Question:
     peer: PurgeMark | None = None
     """How far the tier that asks has followed the purge log, where this one is behind."""
     since: float = 0.0
-    """When the request came, in Unix seconds."""
+    """When the request came, by the monotonic clock, in seconds."""
     piece: Span | None = None
     """The aligned segment to ask for; None asks for the whole."""
     partial: StoredResponse | None = None
@@ -54,6 +58,12 @@ class Question:
         """The stored responses that this request could have chosen, freshness aside."""
         chosen = select(self.candidates, self.head)
         return tuple(one.stored for one in chosen if one.standing is Standing.GOOD)
+
+    def note_asking(self, flight: Flight[Landed]) -> None:
+        """Note that `flight` asks this from now on, and for whom."""
+        validate = self.validate
+        flight.sent = clock.monotonic()
+        flight.proves = validate is not None and proves_for_all(self.head, validate.stored)
 
     def flight_key(self, names: frozenset[str]) -> FlightKey:
         """Which requests may share the answer: those for one key that agree in what Vary is known to name.

@@ -6,11 +6,12 @@ from dataclasses import replace
 from functools import partial
 from typing import assert_never
 
+from httpcache import clock
 from httpcache.fetch.collapse import Joined
 from httpcache.messages import PurgeMark, RequestHead, StoredResponse
 from httpcache.observe import metrics
 from httpcache.rules.cache_key import CacheKey, cache_key
-from httpcache.rules.collapsing import Apart, Going, Way, decide_way, is_never_stored
+from httpcache.rules.collapsing import Apart, Going, Sharing, Way, decide_way, is_never_stored, is_own_wish
 from httpcache.rules.decisions import (
     Candidate,
     Forward,
@@ -37,6 +38,7 @@ from httpcache.serve.question import Question
 from httpcache.serve.refreshing import Refreshing
 from httpcache.serve.tier import Tier
 from httpcache.serve.transcoding import TranscodedContent
+from httpcache.serve.waiting import Waiting
 from httpcache.settings import SitePolicy, policy_for
 
 ATTEMPTS = 3
@@ -50,9 +52,10 @@ class Transactions:
         self._tier = tier
         self._asking = Asking(tier)
         self._answering = Answering(tier)
-        self._pieces = Pieces(tier, self._asking)
+        self._waiting = Waiting(tier)
+        self._pieces = Pieces(tier, self._asking, self._waiting)
         self._passing = Passing(tier, self._asking, self._answering)
-        self._heading = Heading(tier, self._asking, self._passing, self._answering)
+        self._heading = Heading(tier, self._asking, self._waiting, self._passing, self._answering)
         self._refreshing = Refreshing(tier, self._asking, self._pieces)
 
     async def answer(self, incoming: Incoming) -> Answer:
@@ -85,7 +88,7 @@ class Transactions:
         await self._tier.coder.settle()
 
     async def _look_up(self, incoming: Incoming, key: CacheKey, policy: SitePolicy) -> Answer:
-        head, since = incoming.head, self._tier.now()
+        head, since = incoming.head, clock.monotonic()
         peer = await self._behind(head)
         names: frozenset[str] = frozenset()
         for attempt in range(ATTEMPTS):
@@ -121,7 +124,9 @@ class Transactions:
 
     def _going(self, question: Question, names: frozenset[str], *, is_last: bool) -> Going:
         """How a request goes to the next hop. It waits for others' fetches a few times at the most."""
-        going = decide_way(question.head, question.selected, partial(self._asking.is_apart, question.key.key))
+        going = decide_way(
+            question.head, question.selected, partial(self._waiting.is_apart, question.key.key)
+        )
         if going.way is Way.TOGETHER and is_last:
             going = Going(Way.BY_ITSELF)
         if going.way is Way.BY_ITSELF and question.validate is None and question.head.method == "GET":
@@ -193,7 +198,7 @@ class Transactions:
                 return self._landed(question, landed, flight_key, joined)
             case Passed() as landed:
                 if landed.apart is not None:
-                    self._asking.keep_apart(question.key.key, landed.apart)
+                    self._waiting.keep_apart(question.key.key, landed.apart)
                 if joined.led:
                     if landed.is_piece:
                         return await self._pass_piece(question, landed)
@@ -238,14 +243,12 @@ class Transactions:
             if isinstance(landed, Piece):
                 candidate = replace(candidate, stored=as_whole(landed.stored))  # what lacks can be fetched
             decision = decide_reuse(question.head, [candidate], tier.now(), question.policy)
-            if isinstance(decision, Forward) and decision.reason is ForwardReason.VARY_MISS:
-                return varies  # another variant: those who want this one wait for each other from now on
-            if isinstance(decision, Validate) and decision.reason is ForwardReason.REQUEST:
-                if landed.stored.request_time < question.since:
-                    return varies  # asked before this request came: not what it wants, which is its own wish alone
-            elif not isinstance(decision, Reuse):
-                self._asking.keep_apart(question.key.key, Apart.VALIDATING)
-                return varies
+            sharing = self._waiting.sharing(question, candidate, decision, joined.flight)
+            if sharing is Sharing.LATE and not is_own_wish(decision):
+                # What still arrives is good for those who had come before it was asked: all others ask anew, together.
+                tier.collapser.close(flight_key, joined.flight)
+            if sharing is not Sharing.TAKES:
+                return varies  # those who want another variant wait for each other from now on
             if landed.arriving is not None and not landed.arriving.may_be_joined:
                 return varies
         if isinstance(landed, Piece):

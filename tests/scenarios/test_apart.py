@@ -134,23 +134,6 @@ async def test_what_has_to_be_validated_is_validated_after_two_have_asked_at_onc
         assert asked == [None, *4 * ['"1"']]
 
 
-async def test_who_has_to_validate_waits_for_nobody(worlds):
-    async with worlds(tiers=1) as world:
-        first, second, third = (asyncio.Event() for _ in range(3))
-        gated(world, first, second, third, cache_control="no-cache")
-        pair = [asking(world), asking(world)]
-        await waiting(world, 1)
-        first.set()
-        await world.origin.has_seen("/a", 2)
-        late = asking(world)
-        await world.origin.has_seen("/a", 3)
-        third.set()
-        assert (await late).body == b"x"
-        assert sum(one.done() for one in pair) == 1
-        second.set()
-        await asyncio.gather(*pair)
-
-
 @pytest.fixture(params=[1, 2], ids=["one tier", "two tiers"])
 async def cdn(request, worlds):
     store = {"ram": "16MiB", "disk": "64MiB", "segment": "64KiB"}
