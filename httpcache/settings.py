@@ -71,7 +71,7 @@ class FetchSettings(Group):
     held_in_ram: Size = 8 * 2**20
     """Bytes of one arriving body held in RAM; what is beyond goes to disk as it comes."""
     held_in_all: Size = 128 * 2**20
-    """Bytes of all arriving bodies of a worker held in RAM; beyond it each holds a segment, and more goes to disk."""
+    """Bytes of all arriving bodies of a worker held in RAM; one that begins beyond it holds a segment, others less."""
     finish_abandoned: float = Field(default=0.5, ge=0, le=1)
     """Share of a body that must have come for its fetch to be finished when nobody reads it any more; 0 is always."""
     resumptions: int = Field(default=3, ge=0)

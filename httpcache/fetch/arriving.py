@@ -9,7 +9,7 @@ from typing import Protocol
 
 from httpcache.clock import monotonic
 from httpcache.fetch.failures import LostOctets, NextHopError
-from httpcache.fetch.held import HeldInAll
+from httpcache.fetch.held import HeldInAll, Share
 from httpcache.fetch.ram_segment import RamSegment
 from httpcache.fetch.reader import Located, Reader
 from httpcache.messages import Octets
@@ -44,8 +44,8 @@ class Segments(Protocol):
 class ArrivingBody:
     """Octets of one response as they come from the next hop.
 
-    At most `held` bytes stand in RAM, and one segment while `room` is full. While `kept` is true, what is beyond goes
-    to `segments`, and any reader may start at octet 0. Once it is false (not stored, or the segments cannot be
+    At most `held` bytes stand in RAM, and one segment where `room` has no more. While `kept` is true, what is beyond
+    goes to `segments`, and any reader may start at octet 0. Once it is false (not stored, or the segments cannot be
     written), octets go when every reader has had them, and nobody new may join. The writer waits for the slowest then,
     while others wait for more only for PATIENCE in all: who is behind then reads what `goes_on` brings, or ends.
     """
@@ -69,7 +69,7 @@ class ArrivingBody:
         self._segments = segments
         self._size = size
         self._held = max(held, size)
-        self._room = room or HeldInAll(2**62)
+        self._share = Share(room or HeldInAll(2**62), size if length is None else min(length, size))
         self.goes_on: GoingOn | None = None
         """How octets are had once more: of a segment that is lost before all have read it, or by who is behind."""
         self._ram: dict[int, RamSegment] = {}
@@ -119,27 +119,33 @@ class ArrivingBody:
         left: Octets = data
         while left:
             index, offset = divmod(self.received, self._size)
-            part = left if len(left) <= self._size - offset else memoryview(left)[: self._size - offset]
-            if index not in self._ram:
+            if offset == 0:
+                await self._make_room(index)
                 self._ram[index] = RamSegment()
+                self._count()
+            part = left if len(left) <= self._size - offset else memoryview(left)[: self._size - offset]
             self._ram[index].add(part)
-            self._room.used += len(part)
             self.received += len(part)
             left = memoryview(left)[len(part) :]
             self._wake()
-            if self._is_over:
-                await self._make_room(index)
-
-    @property
-    def _is_over(self) -> bool:
-        return len(self._ram) * self._size > (self._size if self._room.is_full else self._held)
 
     def _drop(self, index: int) -> None:
-        self._room.used -= len(self._ram.pop(index))
+        del self._ram[index]
+        self._count()
 
-    def __del__(self) -> None:
-        """What is left counts no more: when the last of those who read it has gone."""
-        self._room.used -= sum(map(len, self._ram.values()))
+    def _count(self) -> None:
+        self._share.holds(sum(map(self._room_of, self._ram)))
+
+    def _room_of(self, index: int) -> int:
+        """What a segment will take once all of it has come, in bytes."""
+        return self._size if self.length is None else min(self._size, self.length - index * self._size)
+
+    def _is_over(self, index: int) -> bool:
+        """Whether some segment has to leave RAM before the one at `index` begins."""
+        if not self._ram:
+            return False
+        held = sum(map(self._room_of, self._ram)) + self._room_of(index)
+        return (len(self._ram) + 1) * self._size > self._held or not self._share.has_room_for(held)
 
     async def flush(self) -> bool:
         """Send every segment to `segments`; False when one could not be kept."""
@@ -152,6 +158,7 @@ class ArrivingBody:
         """Everything has come."""
         self.complete = True
         self.length = self.received
+        self._share.grows_no_more(sum(map(len, self._ram.values())))
         self._wake()
 
     async def has_ended(self) -> bool:
@@ -163,6 +170,7 @@ class ArrivingBody:
     def fail(self, error: NextHopError) -> None:
         """The next hop broke off: readers get `error` where the octets end."""
         self.error = error
+        self._share.grows_no_more(sum(map(len, self._ram.values())))
         self._wake()
 
     def read(self, first: int = 0, end: int | None = None) -> Reader:
@@ -236,19 +244,16 @@ class ArrivingBody:
             return b"".join([octets async for octets in rest])
         return data[offset : offset + end - position]
 
-    async def _make_room(self, current: int) -> None:
-        while self._is_over:
+    async def _make_room(self, index: int) -> None:
+        while self._is_over(index):
             if self.kept:
-                oldest = min(self._ram)
-                if oldest == current and len(self._ram[oldest]) < self._size:
-                    return
-                if not await self._spill(oldest):
+                if not await self._spill(min(self._ram)):
                     self.stop_keeping()
             else:
                 self._drop_what_all_have_read()
-                if self._is_over and self._is_expected:
+                if self._is_over(index) and self._is_expected:
                     await self._wait_for_the_first()
-                elif self._is_over and self._readers:
+                elif self._is_over(index) and self._readers:
                     await self._wait_for_the_slowest()
 
     async def _wait_for_the_first(self) -> None:

@@ -28,7 +28,10 @@ class Admin:
         metrics_folder: Path,
         keeper: LogKeeper | None,
         reports: Callable[[], list[WorkerReport]],
+        looks: Callable[[], int] = lambda: 0,
     ) -> None:
+        """`looks` tells how often the data folder has been found whole."""
+        self._looks = looks
         self._settings = settings
         self._metrics_folder = metrics_folder
         self._reports = reports
@@ -79,6 +82,7 @@ class Admin:
             "ready": ready,
             "node": self._settings.node_name,
             "tier": self._settings.tier,
+            "folder_looks": self._looks(),
             "workers": workers,
         }
         return web.json_response(body, status=200 if ready else 503)

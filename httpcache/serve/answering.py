@@ -207,7 +207,7 @@ class Answering:
         if composed.form.body_id:
             return content
         return TranscodedContent(
-            content, stored, composed.form, self._tier.settings.coding, self._tier.coder.turns
+            content, stored, composed.form, self._tier.settings.coding, self._tier.coder.threads
         )
 
     def refusal(self, refusal: Refusal, key: str = "") -> Answer:

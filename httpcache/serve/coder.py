@@ -13,12 +13,10 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from httpcache.serve import coding_process
 from httpcache.serve.codecs import Undecodable
 from httpcache.serve.coding_process import DECODER, ENCODER, FEED, FINISH, HEAD, MORE
+from httpcache.serve.coding_threads import CodingThreads
 
 MOST_WAITING = 256
 """Forms that may wait to be made; beyond it a form is made when it is next asked for."""
-
-AT_ONCE = 2
-"""Threads of a worker that code or decode what is on its way to clients, at the most."""
 
 GIVEN_UP = 4096
 """Forms remembered as not to be made: what they are of cannot be decoded, or was lost."""
@@ -40,7 +38,7 @@ class Coder:
         """Forms of bodies that are still arriving: until these have come, they take nobody's place."""
         self._given_up: dict[str, None] = {}
         self._turn = asyncio.Semaphore(1)
-        self.turns = asyncio.Semaphore(AT_ONCE)
+        self.threads = CodingThreads()
         """For content that is coded or decoded as it is sent."""
 
     def may_make(self, name: str) -> bool:

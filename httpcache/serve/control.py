@@ -13,6 +13,7 @@ from httpcache.serve.admin import Admin
 from httpcache.serve.sockets import StartError
 from httpcache.serve.worker_report import WorkerReport
 from httpcache.settings import Settings
+from httpcache.store.folder import HeldFolder
 
 
 class Control:
@@ -21,16 +22,18 @@ class Control:
     def __init__(
         self,
         settings: Settings,
-        folder: Path,
+        folder: HeldFolder,
         metrics_folder: Path,
         reports: Callable[[], list[WorkerReport]],
     ) -> None:
         self._metrics_folder = metrics_folder
         try:
-            self._keeper = LogKeeper(settings, folder) if settings.keeps_log else None
+            self._keeper = LogKeeper(settings, folder.path) if settings.keeps_log else None
         except KeyFault as error:
             raise StartError(f"purge: {error}") from error
-        self._admin = Admin(settings, folder, metrics_folder, self._keeper, reports)
+        self._admin = Admin(
+            settings, folder.path, metrics_folder, self._keeper, reports, lambda: folder.looks
+        )
 
     async def start(self, sock: socket.socket) -> None:
         """Open the log, and serve on a bound socket. Raises sqlite3.Error, OSError or StartError."""

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 
 from httpcache.fetch.failures import NextHopError
 from httpcache.fetch.next_hop import Reply
 from httpcache.messages import Span
 from httpcache.rules.content_coding import received_coding
-from httpcache.serve.codecs import Undecodable
+from httpcache.serve.coding_threads import CodingThreads, decoding
 from httpcache.serve.exchange import BrokenOff
 from httpcache.serve.resuming import Rest, close_octets, passed_span
-from httpcache.serve.transcoding import decoding
 
 
 def _octets(reply: Reply, rest: Rest | None) -> AsyncIterator[bytes]:
@@ -60,15 +58,17 @@ PROBED = 64 * 2**10
 class DecodedBody:
     """A passed body, decoded. What is not coded as it says comes out as it is, if that shows at its beginning."""
 
-    def __init__(self, reply: Reply, rest: Rest | None, largest: int) -> None:
-        """`rest` as above; `largest` is how far it may swell, in bytes; beyond it is broken off."""
+    def __init__(self, reply: Reply, rest: Rest | None, largest: int, threads: CodingThreads) -> None:
+        """`rest` as above; `largest` is how far it may swell, in bytes; beyond it is broken off;
+        `threads` do the work.
+        """
         self._reply = reply
-        self._largest = largest
         self._chunks = _octets(reply, rest)
         self._raw: list[bytes] = []
         self._has_all = True
         """Whether `_raw` is everything that has been read."""
-        self._octets = self._decoded()
+        coding = received_coding(reply.head.fields)
+        self._octets = threads.run(self._noted(), lambda: decoding(coding), largest)
         self._first = b""
         self._failure: NextHopError | BrokenOff | None = None
 
@@ -99,24 +99,13 @@ class DecodedBody:
         async for data in self._octets:
             yield data
 
-    async def _decoded(self) -> AsyncIterator[bytes]:
-        feed, finish = await asyncio.to_thread(decoding, received_coding(self._reply.head.fields))
-        sent = 0
-        try:
-            async for data in self._chunks:
-                self._has_all = not sent and sum(map(len, self._raw)) <= PROBED
-                if self._has_all:
-                    self._raw.append(data)
-                pieces = feed(data)
-                while piece := await asyncio.to_thread(next, pieces, b""):
-                    sent += len(piece)
-                    if sent > self._largest:
-                        raise BrokenOff
-                    yield piece
-            if rest := await asyncio.to_thread(finish):
-                yield rest
-        except Undecodable as error:
-            raise BrokenOff from error
+    async def _noted(self) -> AsyncIterator[bytes]:
+        """What is read, noted as long as it may have to be sent as it came."""
+        async for data in self._chunks:
+            self._has_all = self._has_all and not self._first and sum(map(len, self._raw)) <= PROBED
+            if self._has_all:
+                self._raw.append(data)
+            yield data
 
     async def aclose(self) -> None:
         """Give the connection back, or drop it when octets are left."""

@@ -193,7 +193,7 @@ class Passing:
                 passed_head(head, handling, context), PassedBody(reply, rest), reply.length, handling
             )
         decoded = passed_head(passed_decoded(head), handling, context)
-        body = DecodedBody(reply, rest, coding.decoded_largest)
+        body = DecodedBody(reply, rest, coding.decoded_largest, self._tier.coder.threads)
         if question.head.method == "HEAD" or await body.is_coded():
             return Answer(decoded, body, None, handling)
         head = passed_head(passed_varying(head, coding), handling, context)

@@ -230,7 +230,7 @@ class Supervisor:
     async def _control(self) -> Control:
         """The admin listener and the keeper. Imported here, as that takes as long as a worker takes to be there."""
         make = importlib.import_module("httpcache.serve.control").Control
-        control: Control = make(self._settings, self._folder.path, self._metrics_folder, self._reports)
+        control: Control = make(self._settings, self._folder, self._metrics_folder, self._reports)
         await control.start(self._admin_socket)
         return control
 

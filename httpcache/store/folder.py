@@ -35,6 +35,8 @@ class HeldFolder:
         self._keys: dict[str, bytes] = {}
         self._store: tuple[int, int] | None = None
         """Which file the database of the disk store is."""
+        self.looks = 0
+        """How often everything has been found in its place."""
         self.is_taken = False
         """Whether another node has it."""
         self._descriptor = self._take()
@@ -75,6 +77,7 @@ class HeldFolder:
             self._keys = dict(_read_keys(self.path / KEYS))
         except OSError:
             return not self._keys
+        self.looks += 1
         return True
 
     def _holds_lock(self) -> bool:

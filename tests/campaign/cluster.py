@@ -121,6 +121,19 @@ class NodeProcess:
         told: dict[str, Any] = json.loads(text) if text else {}
         return list(told.get("workers", ()))
 
+    async def knows_its_folder(self) -> None:
+        """Wait until its supervisor has looked at its folder, and at the keys there, after this moment."""
+        looks = await self._looks()
+        async with asyncio.timeout(30):
+            while (seen := await self._looks()) < looks + 2:  # one may have begun before
+                looks = min(looks, seen or looks)  # it may have been started anew
+                await asyncio.sleep(0.05)
+
+    async def _looks(self) -> int:
+        _, text = await self.ask("/readyz")
+        told: dict[str, Any] = json.loads(text) if text else {}
+        return int(told.get("folder_looks", 0))
+
     async def end(self, number: int = signal.SIGTERM) -> None:
         """End the supervisor with a signal, and wait for it."""
         if self.process is not None and self.process.returncode is None:

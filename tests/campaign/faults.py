@@ -13,7 +13,6 @@ import sqlite3
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from httpcache.serve.supervisor import LOOK_EVERY
 from tests.campaign.cluster import Cluster, NodeProcess
 from tests.campaign.recording_origin import MOODS, RecordingOrigin
 
@@ -121,7 +120,7 @@ class Faults:
     async def vanished_folder(self) -> None:
         """All that an edge has on disk is gone; it finds its way back, and is known by its key as before."""
         node = self._rng.choice(self._cluster.edges)
-        await asyncio.sleep(2 * LOOK_EVERY)  # by then it knows its keys
+        await node.knows_its_folder()
         key = node.data / "keys" / "node.key"
         before = key.read_bytes()
         shutil.rmtree(node.data, ignore_errors=True)

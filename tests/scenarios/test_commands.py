@@ -12,7 +12,6 @@ import time
 
 import pytest
 
-from httpcache.serve.supervisor import LOOK_EVERY
 from tests.scenarios.ports import free_port
 from tests.scenarios.processes import Command, node, read_json
 
@@ -136,7 +135,11 @@ def test_a_data_folder_that_vanishes_is_made_anew_and_nodes_know_each_other_as_b
 
 def remember_keys(cdn, name: str) -> None:
     """Wait until the supervisor has looked at the folder of a node since the last change to its keys."""
-    time.sleep(2 * LOOK_EVERY)
+    admin = cdn["shield"][2] if name == "shield" else cdn["edges"][0][2]
+    looks, deadline = read_json(f"{admin}/readyz")["folder_looks"], time.monotonic() + 30
+    while read_json(f"{admin}/readyz")["folder_looks"] < looks + 2:  # one may have begun before
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def wait_for_others(admin: str, pids: set[int]) -> None:

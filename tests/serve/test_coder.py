@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-import threading
 
 import brotli
 import pytest
 
-from httpcache.messages import Form
 from httpcache.serve.codecs import Undecodable
-from httpcache.serve.coder import AT_ONCE, MOST_WAITING, Coder
-from httpcache.serve.transcoding import TranscodedContent
-from httpcache.settings import CodingSettings
-from tests.store import things
+from httpcache.serve.coder import MOST_WAITING, Coder
 
 TEXT = b"text and more text " * 20_000
 
@@ -107,33 +102,3 @@ async def test_forms_of_bodies_that_still_arrive_take_no_place_and_are_made_once
     await coder.settle()
     assert scheduled == list(range(0, 2 * MOST_WAITING, 2)), "what did not come whole has no form"
     assert coder.may_make("form1")
-
-
-async def test_content_that_is_coded_as_it_is_sent_takes_few_threads_at_once(coder, monkeypatch):
-    at_work, most, gate = [0], [0], threading.Event()
-
-    def slowly(pieces):
-        at_work[0] += 1
-        most[0] = max(most[0], at_work[0])
-        gate.wait(5)
-        at_work[0] -= 1
-        return next(pieces, b"")
-
-    monkeypatch.setattr("httpcache.serve.transcoding._next", slowly)
-
-    class Content(list):
-        async def __aiter__(self):
-            yield TEXT[:50_000]
-
-        async def aclose(self):
-            pass
-
-    stored = things.stored()
-    form = Form("br", "", None)
-    contents = [TranscodedContent(Content(), stored, form, CodingSettings(), coder.turns) for _ in range(10)]
-    sending = [asyncio.ensure_future(whole(one)) for one in contents]
-    while at_work[0] < AT_ONCE:
-        await asyncio.sleep(0.001)
-    gate.set()
-    assert {brotli.decompress(one) for one in await asyncio.gather(*sending)} == {TEXT[:50_000]}
-    assert most[0] == AT_ONCE
