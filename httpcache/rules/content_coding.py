@@ -14,6 +14,9 @@ from httpcache.rules.partial import is_partial
 from httpcache.rules.targeted import effective_directives
 from httpcache.settings import CodingSettings
 
+MADE_HERE = "~ew-"
+"""What stands in the tag of a form made here between the tag of what it was made of and the coding."""
+
 _ALIASES = {"x-gzip": "gzip"}
 _LEAST = 0.0005
 """The weight of identity where a list does not name it: acceptable, after all that is named (least there: 0.001)."""
@@ -207,8 +210,11 @@ def coded_head(head: ResponseHead, coding: str, edition: int = 0) -> ResponseHea
 
 
 def made_tag(opaque: str, ending: str) -> str:
-    """The tag of a form made here: that of what it was made of, its coding, and the edition if it is a second."""
-    return f"{opaque}-{ending}"
+    """The tag of a form made here: that of what it was made of, its coding, and the edition if it is a second.
+
+    No origin gives out such a tag, so it can be told by itself what it stands for.
+    """
+    return f"{opaque}{MADE_HERE}{ending}"
 
 
 def varying_by_coding(fields: Fields) -> Fields:

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from httpcache.messages import RequestHead, ResponseHead, StoredResponse
-from httpcache.rules.content_coding import made_tag, varying_by_coding
+from httpcache.rules.content_coding import MADE_HERE, varying_by_coding
 from httpcache.rules.fields import EntityTag, parse_entity_tag, parse_entity_tags
 
 MADE = ("br", "br2", "gzip", "zstd", "identity")
-"""What the tags of forms made here end with, behind a hyphen: the coding, and the edition where there are two."""
+"""What the tags of forms made here end with: the coding, and the edition where there are two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,24 +24,28 @@ class Renamed:
 def names_a_form(request: RequestHead) -> bool:
     """Whether a condition names what may be a tag of a form made here."""
     values = (request.fields.get(name) for name in ("if-match", "if-none-match", "if-range"))
-    return any(f'-{one}"' in value for value in values if value for one in MADE)
+    return any(f'{MADE_HERE}{one}"' in value for value in values if value for one in MADE)
 
 
 def as_received(request: RequestHead, stored: Iterable[StoredResponse]) -> Renamed:
-    """The request with each tag made here of one of `stored` replaced by that one's own; others stay as they are.
+    """The request with each tag made here replaced by that of what it was made of; others stay as they are.
 
+    So do tags of `stored`: an origin behind another cache of this kind gives out such tags, too.
     A form made here stands for the very edition of the representation that it was made of, so it is what If-Match
     means. A part of it is not to be had elsewhere, though: a range of it is asked for whole.
     """
     own = {tag.opaque for one in stored if (tag := parse_entity_tag(one.fields.get("etag"))) is not None}
-    known = {made_tag(opaque, ending): opaque for opaque in own for ending in MADE}
-    known = {opaque: stands_for for opaque, stands_for in known.items() if opaque not in own}
+
+    def received(opaque: str) -> str:
+        before, mark, ending = opaque.rpartition(MADE_HERE)
+        return before if mark and ending in MADE and opaque not in own else opaque
+
     made: dict[str, str] = {}
     fields, has_renamed = request.fields, False
     for name in ("If-Match", "If-None-Match"):
         value = fields.get(name.lower())
         tags = (parse_entity_tags(value) or ()) if value else ()
-        renamed = [EntityTag(tag.weak, known.get(tag.opaque, tag.opaque)) for tag in tags]
+        renamed = [EntityTag(tag.weak, received(tag.opaque)) for tag in tags]
         if list(tags) == renamed:
             continue
         has_renamed = True
@@ -54,7 +58,7 @@ def as_received(request: RequestHead, stored: Iterable[StoredResponse]) -> Renam
                 if new != old and new.opaque not in named
             }
     part = parse_entity_tag(fields.get("if-range"))
-    if has_renamed or (part is not None and part.opaque in known):
+    if has_renamed or (part is not None and received(part.opaque) != part.opaque):
         fields = fields.without({"range", "if-range"})
     return Renamed(replace(request, fields=fields), made)
 

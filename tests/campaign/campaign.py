@@ -57,6 +57,11 @@ class Result:
         ]
 
 
+_ONCE_MORE = ("broken off", "502", "504")
+"""What may be told once more after the last fault: octets on disk were lost, which is found once they are read; or a
+fetch was joined that had begun while the origin was unwell."""
+
+
 class Campaign:
     """Everything of one campaign; `folder` is its own."""
 
@@ -125,7 +130,7 @@ class Campaign:
             for edge in self.cluster.edges:
                 for thing in self._things:
                     outcome = await self.clients.ask(session, thing, edge.url, "plain")
-                    if outcome == "broken off":  # octets on disk were lost: that is found once they are read
+                    if outcome in _ONCE_MORE:
                         outcome = await self.clients.ask(session, thing, edge.url, "plain")
                     self.clients.tally.outcomes[outcome] += 1
                     if outcome != "200":

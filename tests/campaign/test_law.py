@@ -73,7 +73,7 @@ def test_other_octets_are_wrong(body):
 
 def test_tags_of_every_form_name_their_version():
     one = thing()
-    assert [one.version_of(tag) for tag in ('"thing0.4"', 'W/"thing0.4"', '"thing0.4-br"')] == [4, 4, 4]
+    assert [one.version_of(tag) for tag in ('"thing0.4"', 'W/"thing0.4"', '"thing0.4~ew-br"')] == [4, 4, 4]
     assert [one.version_of(tag) for tag in ("", '"thing1.4"', '"thing0.x"', '"x"')] == [-1, -1, -1, -1]
 
 

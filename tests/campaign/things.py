@@ -67,7 +67,7 @@ class Thing:
 
     def version_of(self, tag: str) -> int:
         """The version that a tag (of any form) names; -1 when it is none of this thing's."""
-        name, _, number = tag.removeprefix("W/").strip('"').partition("-")[0].rpartition(".")
+        name, _, number = tag.removeprefix("W/").strip('"').partition("~")[0].rpartition(".")
         return int(number) if name == self.name and number.isdigit() else -1
 
     def fault_of(self, version: int, asked: float) -> str:

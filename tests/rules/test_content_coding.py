@@ -145,7 +145,7 @@ def test_a_coded_form_has_a_tag_of_its_own_as_weak_as_the_first(weak, opaque, co
     head = coded_head(ResponseHead(200, lines(ETag=f'{weak}"{opaque}"', Content_Length="10")), coding)
     tag = parse_entity_tag(head.fields.get("etag"))
     assert tag is not None
-    assert tag.opaque == f"{opaque}-{coding}"
+    assert tag.opaque == f"{opaque}~ew-{coding}"
     assert tag.weak is bool(weak)
     assert head.fields.get("content-encoding") == coding
     assert "content-length" not in head.fields

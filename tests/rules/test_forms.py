@@ -107,7 +107,7 @@ def test_the_decoded_form_is_made_once_and_only_for_who_needs_it():
 def test_each_form_and_each_edition_has_a_tag_of_its_own():
     forms = [held("", "i"), held("br", "b"), replace(held("br", "c"), edition=1), held("identity", "d")]
     tags = [form_head(TEXT.head, form).fields.get("etag") for form in forms]
-    assert tags == ['"1"', '"1-br"', '"1-br2"', '"1-identity"']
+    assert tags == ['"1"', '"1~ew-br"', '"1~ew-br2"', '"1~ew-identity"']
 
 
 def test_the_head_of_a_decoded_form_names_no_coding():

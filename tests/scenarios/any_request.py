@@ -19,11 +19,11 @@ TARGETS = ("/text", "/weak", "/dated", "/plain", "/large", "/empty", "/gone", "/
 LINES = {
     "Accept-Encoding": ("br", "gzip", "gzip, deflate, br, zstd", "identity", "*;q=0", "br;q=0.1, gzip", "", "x-gzip",
                         "br;q=0, *", "BR"),
-    "If-None-Match": ('"t"', '"t-br"', 'W/"w"', 'W/"w-gzip"', '"l"', "*", '"x", "t"', "t", '"e"', ""),
+    "If-None-Match": ('"t"', '"t~ew-br"', 'W/"w"', 'W/"w~ew-gzip"', '"l"', "*", '"x", "t"', "t", '"e"', ""),
     "If-Modified-Since": (OLD, "Sun, 01 Jun 2025 09:59:59 GMT", "Sunday, 01-Jun-25 10:00:00 GMT", "yesterday"),
     "Range": ("bytes=0-", "bytes=0-0", "bytes=2-5", "bytes=-3", "bytes=9999999-", "bytes=0-1,3-4", "bytes=5-2",
              "lines=1",              "Bytes=1-", "bytes=0-1,1-2", "bytes= 1-2", "bytes=-0"),
-    "If-Range": ('"t"', '"t-br"', 'W/"w"', OLD, '"l"', "nonsense"),
+    "If-Range": ('"t"', '"t~ew-br"', 'W/"w"', OLD, '"l"', "nonsense"),
     "Cache-Control": ("max-age=0", "no-cache", "no-store", "max-age=60", "only-if-cached", "no-transform", "max-stale",
                       "min-fresh=30", "max-stale=5", "x, y=z", "max-age=9999", "stale-if-error=3", ""),
     "Pragma": ("no-cache", "x"),

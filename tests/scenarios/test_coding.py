@@ -52,7 +52,7 @@ async def test_each_coding_is_made_once_and_stands_beside_the_others(world, codi
     world.origin.answers("/a", TEXT, **PLAIN)
     got = await coded(world, coding)
     assert got.fields["Content-Encoding"] == coding
-    assert (got.fields["ETag"], got.fields["Vary"]) == (f'"1-{coding}"', "Accept-Encoding")
+    assert (got.fields["ETag"], got.fields["Vary"]) == (f'"1~ew-{coding}"', "Accept-Encoding")
     assert UNDO[coding](got.body) == TEXT
     assert int(got.fields["Content-Length"]) == len(got.body) < len(TEXT)
     assert (await world.get("/a", Accept_Encoding="identity")).body == TEXT
@@ -70,7 +70,7 @@ async def test_head_ranges_and_conditions_agree_with_the_form(world, coding):
     part = await world.get("/a", Accept_Encoding=coding, Range="bytes=100-199", If_Range=whole.fields["ETag"])
     assert (part.status, part.body) == (206, whole.body[100:200])
     assert part.fields["Content-Range"] == f"bytes 100-199/{len(whole.body)}"
-    assert (await world.get("/a", Accept_Encoding=coding, If_None_Match=f'"1-{coding}"')).status == 304
+    assert (await world.get("/a", Accept_Encoding=coding, If_None_Match=f'"1~ew-{coding}"')).status == 304
     assert (await world.get("/a", Accept_Encoding=coding, Range="bytes=0-9", If_Range='"1"')).body == TEXT[
         :10
     ]
@@ -81,7 +81,7 @@ async def test_a_client_that_refuses_identity_gets_its_coding_at_once(world):
     for accepts in ("identity;q=0, gzip", "gzip, *;q=0"):
         got = await world.get("/a", Accept_Encoding=accepts)
         assert got.fields["Content-Encoding"] == "gzip"
-        assert (UNDO["gzip"](got.body), got.fields["ETag"]) == (TEXT, '"1-gzip"')
+        assert (UNDO["gzip"](got.body), got.fields["ETag"]) == (TEXT, '"1~ew-gzip"')
     assert len(world.origin.seen("/a")) == 1
 
 
@@ -104,10 +104,10 @@ async def test_what_is_asked_for_often_is_made_once_more_and_smaller(worlds):
         best = await world.get("/a", Accept_Encoding="br")
         assert UNDO["br"](best.body) == UNDO["br"](first.body) == TEXT
         assert len(best.body) < len(first.body)
-        assert [one.fields["ETag"] for one in (first, best)] == ['"1-br"', '"1-br2"']
+        assert [one.fields["ETag"] for one in (first, best)] == ['"1~ew-br"', '"1~ew-br2"']
         # Who has the first edition has the content; but no part of the second fits to it.
-        assert (await world.get("/a", Accept_Encoding="br", If_None_Match='"1-br"')).status == 304
-        part = await world.get("/a", Accept_Encoding="br", Range="bytes=0-9", If_Range='"1-br"')
+        assert (await world.get("/a", Accept_Encoding="br", If_None_Match='"1~ew-br"')).status == 304
+        part = await world.get("/a", Accept_Encoding="br", Range="bytes=0-9", If_Range='"1~ew-br"')
         assert (part.status, part.body) == (200, best.body)
 
 
@@ -135,7 +135,7 @@ async def test_what_came_coded_is_decoded_for_who_cannot_read_it(world, coding, 
     first = await world.get("/a")
     assert (first.body, first.fields["ETag"], first.fields["Vary"]) == (
         TEXT,
-        '"1-identity"',
+        '"1~ew-identity"',
         "Accept-Encoding",
     )
     assert "Content-Encoding" not in first.fields
@@ -144,9 +144,9 @@ async def test_what_came_coded_is_decoded_for_who_cannot_read_it(world, coding, 
     stored = await world.get("/a", Accept_Encoding="other")
     assert (stored.body, int(stored.fields["Content-Length"])) == (TEXT, len(TEXT))
     assert (await world.get("/a", Range="bytes=5-9")).body == TEXT[5:10]
-    assert (await world.get("/a", If_None_Match='"1-identity"')).status == 304
+    assert (await world.get("/a", If_None_Match='"1~ew-identity"')).status == 304
     head = await world.get("/a", method="HEAD")
-    assert (head.fields["ETag"], head.fields["Content-Length"]) == ('"1-identity"', str(len(TEXT)))
+    assert (head.fields["ETag"], head.fields["Content-Length"]) == ('"1~ew-identity"', str(len(TEXT)))
     asis = await world.get("/a", Accept_Encoding=coding)
     assert (asis.body, asis.fields["Content-Encoding"], asis.fields["ETag"]) == (sent, coding, '"1"')
     assert len(world.origin.seen("/a")) == 1
@@ -191,7 +191,7 @@ class Edited:
 async def test_a_page_is_written_on_condition_of_the_coded_form_that_was_read(world):
     world.origin.does("/a", Edited())
     read = await coded(world, "br")
-    assert read.fields["ETag"] == '"v0-br"'
+    assert read.fields["ETag"] == '"v0~ew-br"'
     condition = {"If_Match": read.fields["ETag"]}
     assert (await world.get("/a", Accept_Encoding="br", **condition)).status == 200
     assert (await world.ask(world.edges[0], "/a", method="PUT", body=b"x", **condition)).status == 204
@@ -204,5 +204,15 @@ async def test_a_condition_that_goes_to_the_origin_names_its_tag_and_is_answered
     read = await coded(world, "br")
     asked = {"Accept_Encoding": "br", "If_None_Match": read.fields["ETag"]}
     got = await world.get("/a", method="HEAD", If_Unmodified_Since="Tue, 01 Dec 2037 00:00:00 GMT", **asked)
-    assert (got.status, got.fields["ETag"], got.fields["Vary"]) == (304, '"v0-br"', "Accept-Encoding")
+    assert (got.status, got.fields["ETag"], got.fields["Vary"]) == (304, '"v0~ew-br"', "Accept-Encoding")
     assert world.origin.seen("/a")[-1].get("If-None-Match") == '"v0"'
+
+
+async def test_a_page_is_written_at_an_edge_that_has_never_had_its_form(worlds):
+    async with worlds(edges=2) as world:
+        world.origin.does("/a", Edited())
+        read = await coded(world, "br")
+        condition = {"If_Match": read.fields["ETag"]}
+        edge = world.edges[1]
+        assert (await world.ask(edge, "/a", method="PUT", body=b"x", **condition)).status == 204
+        assert (await world.ask(edge, "/a", method="PUT", body=b"y", **condition)).status == 412
