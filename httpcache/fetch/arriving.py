@@ -137,7 +137,9 @@ class ArrivingBody:
         self._share.holds(sum(map(self._room_of, self._ram)))
 
     def _room_of(self, index: int) -> int:
-        """What a segment will take once all of it has come, in bytes."""
+        """What a segment will take once all of it has come, in bytes; what it takes, once nothing more comes."""
+        if self.ended:
+            return len(self._ram[index])
         return self._size if self.length is None else min(self._size, self.length - index * self._size)
 
     def _is_over(self, index: int) -> bool:

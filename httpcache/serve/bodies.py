@@ -113,8 +113,11 @@ class StoredContent:
 
 
 def _read(place: Place) -> bytes:
-    with place.open() as file:
-        data = os.pread(file.fileno(), place.length, place.offset)
+    file = place.opened()
+    try:
+        data = os.pread(file, place.length, place.offset)
+    finally:
+        os.close(file)
     if len(data) < place.length:
         raise OSError("the file is shorter than it was")
     return data

@@ -11,7 +11,8 @@ from httpcache import clock
 from httpcache.fetch.failures import NextHopError
 from httpcache.messages import RequestHead, ResponseHead
 from httpcache.rules.forwarding import without_hop_by_hop
-from httpcache.serve.exchange import Answer, BrokenOff, Closeable, Incoming
+from httpcache.serve.bodies import StoredContent
+from httpcache.serve.exchange import Answer, BrokenOff, Incoming, as_closeable
 from httpcache.serve.limits import Watch, told
 from httpcache.serve.outgoing import Outgoing, head_octets
 from httpcache.serve.peers import Peers
@@ -107,7 +108,8 @@ async def _deliver(outgoing: Outgoing, request: RequestHead, answer: Answer, del
             await outgoing.write(answer.body)
             delivery.sent = len(answer.body)
         elif has_content:
-            outgoing.send_headers()  # its content may be long in coming
+            if not isinstance(answer.body, StoredContent):
+                outgoing.send_headers()  # its content may be long in coming
             await send_body(cast(Any, outgoing), cast(Any, outgoing), answer.body, delivery)
         outgoing.finish()
     except (BrokenOff, NextHopError):
@@ -118,8 +120,8 @@ async def _deliver(outgoing: Outgoing, request: RequestHead, answer: Answer, del
     except ConnectionError:
         delivery.end = "client-left"  # what it asked for goes on arriving for others
     finally:
-        if not isinstance(answer.body, bytes) and isinstance(answer.body, Closeable):
-            await asyncio.shield(answer.body.aclose())
+        if (held := as_closeable(answer.body)) is not None:
+            await asyncio.shield(held.aclose())
 
 
 def _interim_to(outgoing: Outgoing) -> Callable[[ResponseHead], None]:

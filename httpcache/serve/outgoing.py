@@ -77,6 +77,14 @@ class Outgoing:
             head, self._head = self._head, b""
             self._write(head)
 
+    def taken_head(self) -> bytes:
+        """The head, if it is still to be written: by who takes it. Raises ConnectionError where the client has left."""
+        if self.transport.is_closing():
+            raise ConnectionResetError("the connection is closing")
+        head, self._head = self._head, b""
+        self.output_size += len(head)
+        return head
+
     async def write(self, data: bytes) -> None:
         """Write some content. Raises ConnectionError where the client has left."""
         if not data:

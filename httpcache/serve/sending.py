@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 import sys
-from collections.abc import AsyncIterable
 
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
-from httpcache.messages import Octets
-from httpcache.serve.exchange import BrokenOff, InFiles
+from httpcache.serve.exchange import Body, BrokenOff, InFiles, as_in_files
+from httpcache.serve.outgoing import Outgoing
 from httpcache.serve.telling import Delivery
 from httpcache.store.segments import Place
 
@@ -23,20 +23,20 @@ IS_POSSIBLE = hasattr(os, "sendfile") and sys.platform.startswith("linux")
 async def send_body(
     request: web.BaseRequest,
     response: web.StreamResponse,
-    body: bytes | AsyncIterable[Octets],
+    body: Body,
     delivery: Delivery,
 ) -> None:
-    """Send a body whose head is out."""
+    """Send a body whose head is out, or goes out with its first octets."""
     if isinstance(body, bytes):
         if body:
             await response.write(body)
         delivery.sent = len(body)
     elif (
-        isinstance(body, InFiles)
+        (in_files := as_in_files(body)) is not None
         and may_send_files(request.transport)
         and response.content_length is not None
     ):
-        await _send_in_files(request, response, body, delivery)
+        await _send_in_files(request, response, in_files, delivery)
     else:
         async for data in body:
             await response.write(data)
@@ -86,23 +86,30 @@ TURN = 4 * 2**20
 class FileSender:
     """Sends files on the connection of one transport, to which nobody else writes meanwhile. To be closed.
 
-    uvloop has no sendfile, and lets nobody wait for a descriptor that its transports use: so the descriptor is doubled.
+    uvloop has no sendfile, and lets nobody wait for a descriptor that its transports use: so the descriptor is doubled
+    once a client takes its time.
     """
 
-    def __init__(self, transport: asyncio.Transport, writer: AbstractStreamWriter) -> None:
-        sock: socket.socket = transport.get_extra_info("socket")
+    def __init__(self, transport: asyncio.Transport, writer: AbstractStreamWriter | Outgoing) -> None:
+        self._socket: socket.socket = transport.get_extra_info("socket")
         self._transport = transport
         self._writer = writer
-        self._descriptor = os.dup(sock.fileno())
+        self._doubled = -1
         self._loop = asyncio.get_running_loop()
         self._left = TURN
-        transport.set_write_buffer_limits(high=0)
 
     def close(self) -> None:
         """Give the doubled descriptor back: a connection whose transport has been closed ends only then."""
-        os.close(self._descriptor)
-        if not self._transport.is_closing():
-            self._transport.set_write_buffer_limits()
+        if self._doubled >= 0:
+            os.close(self._doubled)
+            self._doubled = -1
+
+    @property
+    def _own(self) -> int:
+        """A descriptor that stays what it is while somebody waits."""
+        if self._doubled < 0:
+            self._doubled = os.dup(self._socket.fileno())
+        return self._doubled
 
     async def send(self, place: Place, delivery: Delivery) -> None:
         """Send the octets of a place. Raises ConnectionError where the client left, BrokenOff where they are gone."""
@@ -130,16 +137,35 @@ class FileSender:
 
     async def _until_written(self) -> None:
         """Wait until the transport has given everything to the kernel, so that nothing is overtaken."""
-        self._writer.send_headers()
-        while self._transport.get_write_buffer_size():
-            await self._writer.drain()
-            await asyncio.sleep(0)
+        self._send_head()
+        if not self._transport.get_write_buffer_size():
+            return
+        self._transport.set_write_buffer_limits(high=0)
+        try:
+            while self._transport.get_write_buffer_size():
+                await self._writer.drain()
+                await asyncio.sleep(0)
+        finally:
+            if not self._transport.is_closing():
+                self._transport.set_write_buffer_limits()
+
+    def _send_head(self) -> None:
+        """Send a head that is still to go out: past the transport where that can be, which would take a turn for it."""
+        if not isinstance(self._writer, Outgoing) or self._transport.get_write_buffer_size():
+            self._writer.send_headers()
+            return
+        head, sent = self._writer.taken_head(), 0
+        if head:
+            with contextlib.suppress(BlockingIOError):
+                sent = os.write(self._socket.fileno(), head)
+            if sent < len(head):
+                self._transport.write(head[sent:])
 
     async def _some(self, place: Place, sent: int) -> int:
         """As many octets as the socket takes now; in a thread, where the file would have to be read from a disk."""
-        if (more := _send_cached(self._descriptor, place, sent)) is not None:
+        if (more := _send_cached(self._socket.fileno(), place, sent)) is not None:
             return more
-        work = self._loop.run_in_executor(None, _send_some, self._descriptor, place, sent)
+        work = self._loop.run_in_executor(None, _send_some, self._own, place, sent)
         try:
             return await asyncio.shield(work)
         except asyncio.CancelledError:
@@ -156,11 +182,11 @@ class FileSender:
     async def _until_writable(self) -> None:
         self._left = TURN
         writable = self._loop.create_future()
-        self._loop.add_writer(self._descriptor, _resolve, writable)
+        self._loop.add_writer(self._own, _resolve, writable)
         try:
             await writable
         finally:
-            self._loop.remove_writer(self._descriptor)
+            self._loop.remove_writer(self._own)
 
 
 def _resolve(future: asyncio.Future[None]) -> None:
@@ -175,9 +201,12 @@ PROBED = 256 * 2**10
 def _send_cached(descriptor: int, place: Place, sent: int) -> int | None:
     """See _send_some; None where it might wait for a disk. A thread would cost more than the octets do."""
     try:
-        with place.open() as file:
-            if _is_cached(file.fileno(), place.offset + sent, place.offset + place.length):
-                return _send(descriptor, file.fileno(), place, sent)
+        file = place.opened()
+        try:
+            if _is_cached(file, place.offset + sent, place.offset + place.length):
+                return _send(descriptor, file, place, sent)
+        finally:
+            os.close(file)
     except ConnectionError:
         raise
     except OSError:
@@ -186,11 +215,12 @@ def _send_cached(descriptor: int, place: Place, sent: int) -> int | None:
 
 
 def _is_cached(file: int, first: int, end: int) -> bool:
-    octet = bytearray(1)
+    octet = [bytearray(1)]
     try:
-        return all(
-            os.preadv(file, [octet], at, os.RWF_NOWAIT) == 1 for at in (*range(first, end, PROBED), end - 1)
-        )
+        for at in range(first, end, PROBED):
+            if os.preadv(file, octet, at, os.RWF_NOWAIT) != 1:
+                return False
+        return os.preadv(file, octet, end - 1, os.RWF_NOWAIT) == 1
     except BlockingIOError:
         return False
 
@@ -200,10 +230,13 @@ def _send_some(descriptor: int, place: Place, sent: int) -> int:
 
     They come from the medium: all of the segment is looked over on the way, since what rots there has no new stamp.
     """
-    with place.open() as file:
-        if not place.is_whole(file.fileno()):
+    file = place.opened()
+    try:
+        if not place.is_whole(file):
             raise OSError(f"not what was written: {place.path}")
-        return _send(descriptor, file.fileno(), place, sent)
+        return _send(descriptor, file, place, sent)
+    finally:
+        os.close(file)
 
 
 def _send(descriptor: int, file: int, place: Place, sent: int) -> int:

@@ -19,7 +19,7 @@ from httpcache.rules.fields import field_value
 from httpcache.rules.forwarding import without_hop_by_hop
 from httpcache.rules.request_target import Target, read_target
 from httpcache.serve.connection_server import ConnectionServer
-from httpcache.serve.exchange import Answer, BrokenOff, Closeable, Incoming
+from httpcache.serve.exchange import Answer, BrokenOff, Incoming, as_closeable
 from httpcache.serve.framework import Handler
 from httpcache.serve.incoming_content import IncomingContent
 from httpcache.serve.middle_lane import MiddleLane
@@ -167,8 +167,8 @@ class HttpServer:
         except ConnectionError:
             delivery.end = "client-left"  # what it asked for goes on arriving for others
         finally:
-            if isinstance(answer.body, Closeable):
-                await asyncio.shield(answer.body.aclose())
+            if (held := as_closeable(answer.body)) is not None:
+                await asyncio.shield(held.aclose())
         return response
 
 

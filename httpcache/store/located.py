@@ -31,7 +31,7 @@ class Located:
         if place is None:
             return None
         try:
-            return place if stamp_of(place.path.stat()) == place.stamp else None
+            return place if stamp_of(os.stat(place.path)) == place.stamp else None
         except OSError:
             return None
 

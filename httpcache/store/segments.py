@@ -38,13 +38,16 @@ class Place(NamedTuple):
         """Octets [first, end) of it."""
         return self._replace(offset=self.offset + first, length=end - first)
 
-    def open(self) -> IO[bytes]:
-        """The file, open. Raises OSError where it is gone or has been written to since it was looked over."""
-        file = self.path.open("rb", buffering=0)
-        if not self.is_as_it_was(file.fileno()):
-            file.close()
+    def opened(self) -> int:
+        """A descriptor of the file, to be closed.
+
+        Raises OSError where it is gone or has been written to since it was looked over.
+        """
+        descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        if not self.is_as_it_was(descriptor):
+            os.close(descriptor)
             raise OSError(f"written to since it was looked over: {self.path}")
-        return file
+        return descriptor
 
     def is_whole(self, descriptor: int) -> bool:
         """Whether the octets of an open file are what was written: a medium can lose them and leave the stamp."""

@@ -61,7 +61,7 @@ def test_a_demo_that_is_told_to_stop_leaves_nothing_behind(tmp_path, number):
             break
     demo.send_signal(number)
     told += demo.communicate(timeout=60)[0]
-    assert demo.returncode == 1, told
+    assert demo.returncode == 1 or "every check holds" in told, told  # it may have come to its end before
     assert "Traceback" not in told
     assert not left_behind(tmp_path)
     assert not list(tmp_path.glob("edgeward-demo-*"))

@@ -197,6 +197,25 @@ def test_a_file_that_changes_between_the_look_and_the_sending_is_not_sent(run, s
     run(scene)
 
 
+def test_what_goes_past_the_transport_overtakes_nothing_that_waits_there(run, sent):
+    async def scene(world):
+        world.origin.answers("/small", b"small", Cache_Control="max-age=60", ETag='"2"')
+        await world.get("/small")
+        asked = ["/small", "/a", "/small", "/a", "/a", "/small"]
+        host, port = world.edges[0].settings.listen.split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        lines = [f"GET {target} HTTP/1.1\r\nHost: site.example\r\n\r\n" for target in asked]
+        writer.write("".join(lines).encode())
+        for target in asked:
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200 ")
+            expected = b"small" if target == "/small" else BODY
+            assert await reader.readexactly(len(expected)) == expected
+        writer.close()
+
+    run(scene)
+
+
 async def until(condition) -> None:
     """Wait for what a thread, or a connection that ends, is about to tell."""
     async with asyncio.timeout(10):
