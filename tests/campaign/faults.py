@@ -13,6 +13,7 @@ import sqlite3
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from httpcache.store.folder import LONGEST
 from tests.campaign.cluster import Cluster, NodeProcess
 from tests.campaign.recording_origin import MOODS, RecordingOrigin
 
@@ -124,7 +125,7 @@ class Faults:
         key = node.data / "keys" / "node.key"
         before = key.read_bytes()
         shutil.rmtree(node.data, ignore_errors=True)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(LONGEST + 60):
             while not (key.exists() and key.read_bytes() == before):
                 await asyncio.sleep(0.1)
 
