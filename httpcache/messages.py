@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final
 
@@ -26,6 +27,24 @@ def shares_name(name: str) -> bool:
     return name in _shared_names
 
 
+_Index = Mapping[str, str | tuple[str, ...]]
+"""Values by lower-case name. One stands as it is: most names occur once, and a tuple for each costs as much again."""
+
+
+def _indexed(lines: Iterable[Line], known: _Index | None = None) -> _Index:
+    """The index of further lines, behind those that are known."""
+    index: dict[str, str | tuple[str, ...]] = dict(known) if known else {}
+    for name, value in lines:
+        shared = _shared_names.get(name)
+        lower = shared[1] if shared is not None else name.lower()
+        before = index.get(lower)
+        if before is None:
+            index[lower] = value
+        else:
+            index[lower] = (before, value) if isinstance(before, str) else (*before, value)
+    return index
+
+
 class Fields:
     """Field lines in their order (RFC 9110 §5). Names compare without case; ask with lower-case names.
 
@@ -36,29 +55,21 @@ class Fields:
 
     lines: Final[tuple[Line, ...]]
 
-    def __init__(self, lines: Iterable[Line] = ()) -> None:
+    def __init__(self, lines: Iterable[Line] = (), index: _Index | None = None) -> None:
+        """`index`: each value by its lower-case name, where each name occurs once and somebody has that already."""
         self.lines = tuple(lines)
-        self._index: dict[str, str | tuple[str, ...]] | None = None
+        self._index = index
 
-    def _by_name(self) -> dict[str, str | tuple[str, ...]]:
-        """One value stands as it is: most names occur once, and a tuple for each would cost as much as it holds."""
+    def _by_name(self) -> _Index:
+        """Made by the first question; what is made of these lines starts from it."""
         if self._index is None:
-            index: dict[str, str | tuple[str, ...]] = {}
-            for name, value in self.lines:
-                shared = _shared_names.get(name)
-                lower = shared[1] if shared is not None else name.lower()
-                before = index.get(lower)
-                if before is None:
-                    index[lower] = value
-                else:
-                    index[lower] = (before, value) if isinstance(before, str) else (*before, value)
-            self._index = index
+            self._index = _indexed(self.lines)
         return self._index
 
     def get(self, name: str) -> str | None:
         """The combined field value (RFC 9110 §5.3), or None when there is no such line."""
-        values = self._by_name().get(name)
-        return ", ".join(values) if isinstance(values, tuple) else values
+        values = (self._index or self._by_name()).get(name)  # asked a hundred times for a miss
+        return values if values is None or isinstance(values, str) else ", ".join(values)
 
     def all(self, name: str) -> tuple[str, ...]:
         """The values of each line of that name, in order."""
@@ -71,25 +82,32 @@ class Fields:
 
     def sharing_names(self) -> Fields:
         """These lines, with names that other heads have in memory as well: for heads that stay."""
-        return Fields(
-            (_shared_names[name][0] if shares_name(name) else name, value) for name, value in self.lines
-        )
+        lines, is_new = [], False
+        for line in self.lines:
+            own = _shared_names[line[0]][0] if shares_name(line[0]) else line[0]
+            is_other = own is not line[0]
+            is_new = is_new or is_other
+            lines.append((own, line[1]) if is_other else line)
+        return Fields(lines) if is_new else self
 
-    def without(self, names: Container[str]) -> Fields:
+    def without(self, names: AbstractSet[str]) -> Fields:
         """These lines less those whose lower-case name is in `names`."""
-        return Fields(line for line in self.lines if line[0].lower() not in names)
+        index = self._by_name()
+        if names.isdisjoint(index):
+            return self
+        left = {name: values for name, values in index.items() if name not in names}
+        return Fields([line for line in self.lines if line[0].lower() not in names], left)
 
     def adding(self, *lines: Line) -> Fields:
         """These lines and then `lines`."""
-        return Fields(self.lines + lines)
+        return Fields(self.lines + lines, None if self._index is None else _indexed(lines, self._index))
 
     def replacing(self, name: str, value: str) -> Fields:
         """These lines with every line of that name dropped and one added at the end."""
-        lower = name.lower()
-        return Fields((*(line for line in self.lines if line[0].lower() != lower), (name, value)))
+        return self.without({name.lower()}).adding((name, value))
 
     def __contains__(self, name: str) -> bool:
-        return name in self._by_name()
+        return name in (self._index or self._by_name())
 
     def __iter__(self) -> Iterator[Line]:
         return iter(self.lines)

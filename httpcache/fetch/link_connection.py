@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
+from functools import lru_cache
 from typing import cast
 
 import httptools
@@ -22,6 +23,11 @@ BUFFERED = 256 * 2**10
 """Octets of a body that wait for their reader before the connection is not read any more, in bytes."""
 
 Interim = Callable[[ResponseHead], None]
+
+
+@lru_cache(2048)  # responses have the same names again and again
+def _name(octets: bytes) -> str:
+    return octets.decode("ascii", "replace")
 
 
 class LinkConnection(asyncio.Protocol):
@@ -182,7 +188,7 @@ class LinkConnection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         """See httptools. Trailers come after the head, and are left."""
         if not self._has_head:
-            self._lines.append((name.decode("ascii", "replace"), field_value(value)))
+            self._lines.append((_name(name), field_value(value)))
 
     def on_headers_complete(self) -> None:
         """See httptools."""

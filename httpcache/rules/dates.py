@@ -23,20 +23,33 @@ def parse_http_date(text: str | None, now: float) -> float | None:
     """
     if text is None:
         return None
-    parsed = _parse(text.strip().lower())
-    if parsed is None:
-        return None
-    (year, month, day), seconds, short = parsed
-    if short:
-        year += _civil(now)[0] // 100 * 100
-        if (_days(year, month, day) * 86400 + seconds) - now > _FIFTY_YEARS:
-            year -= 100
-    if day > _longest(year, month):
-        return None  # also where it is the century that makes the 29th of February none
-    return float(_days(year, month, day) * 86400 + seconds)
+    parsed = _read(text)
+    if not isinstance(parsed, tuple):
+        return parsed
+    (year, month, day), seconds = parsed
+    year += _civil(now)[0] // 100 * 100
+    if (_days(year, month, day) * 86400 + seconds) - now > _FIFTY_YEARS:
+        year -= 100
+    return _seconds((year, month, day), seconds)
+
+
+def _seconds(date: tuple[int, int, int], seconds: int) -> float | None:
+    """Unix seconds of a date and the seconds of its day; None where there is no such date."""
+    year, month, day = date
+    # Only now is known whether it is the century that makes the 29th of February none.
+    return None if day > _longest(year, month) else float(_days(year, month, day) * 86400 + seconds)
 
 
 @lru_cache(4096)
+def _read(text: str) -> float | tuple[tuple[int, int, int], int] | None:
+    """Unix seconds, or, where the year has two digits alone, the date and the seconds of its day."""
+    parsed = _parse(text.strip().lower())
+    if parsed is None:
+        return None
+    date, seconds, short = parsed
+    return (date, seconds) if short else _seconds(date, seconds)
+
+
 def _parse(text: str) -> tuple[tuple[int, int, int], int, bool] | None:
     match = _IMF.fullmatch(text) or _ASCTIME.fullmatch(text)
     short = False

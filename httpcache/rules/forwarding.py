@@ -102,7 +102,8 @@ def connection_options(fields: Fields) -> frozenset[str]:
 
 def without_hop_by_hop(fields: Fields) -> Fields:
     """Fields that may go further than one connection."""
-    return fields.without(HOP_BY_HOP | connection_options(fields))
+    options = connection_options(fields)
+    return fields.without(HOP_BY_HOP | options if options else HOP_BY_HOP)
 
 
 def is_loop(fields: Fields, identity: Identity) -> bool:
@@ -249,22 +250,14 @@ def returned_fields(
     CDN-Cache-Control goes on, for other CDNs between here and the client (RFC 9213 §3.1). `protocol` is the version
     the response came in. `less` are further names to leave out, `more` lines to add.
     """
-    options = connection_options(fields)
-    goes_on = _goes_to_clients if to_clients else _goes_to_tiers
-    kept = [line for line in fields.lines if goes_on(line[0])]
-    if less or options:
-        kept = [line for line in kept if (name := line[0].lower()) not in less and name not in options]
-    return Fields((*kept, *more, ("Via", f"{protocol} {identity.name}")))
+    stay = _stay(fields.names(), to_clients) | less | connection_options(fields)
+    return fields.without(stay).adding(*more, ("Via", f"{protocol} {identity.name}"))
 
 
-@lru_cache(4096)
-def _goes_to_tiers(name: str) -> bool:
-    return name.lower() not in HOP_BY_HOP
-
-
-@lru_cache(4096)
-def _goes_to_clients(name: str) -> bool:
-    return _goes_to_tiers(name) and not _is_internal(name.lower())
+@lru_cache(4096)  # responses have the same names again and again
+def _stay(names: frozenset[str], to_clients: bool) -> frozenset[str]:
+    """Those of the names that go no further."""
+    return frozenset(name for name in names if name in HOP_BY_HOP or (to_clients and _is_internal(name)))
 
 
 def _is_internal(name: str) -> bool:

@@ -150,14 +150,19 @@ def stored_fields(fields: Fields, directives: ResponseDirectives) -> Fields:
     return without_hop_by_hop(fields).without(unshared_names(directives))
 
 
+_UNSHARED = frozenset({"set-cookie"})
+
+
 def unshared_names(directives: ResponseDirectives) -> frozenset[str]:
     """Names of fields that are not stored: a response with Set-Cookie is never stored with it, and those named."""
-    return directives.no_cache_fields | directives.private_fields | {"set-cookie"}
+    return directives.no_cache_fields | directives.private_fields | _UNSHARED
 
 
 def unshared_lines(fields: Fields, directives: ResponseDirectives) -> tuple[Line, ...]:
     """What is not stored of a response, and still goes to the client whose request brought it (RFC 9111 §5.2.2.7)."""
     names = unshared_names(directives)
+    if names.isdisjoint(fields.names()):
+        return ()
     return tuple(line for line in without_hop_by_hop(fields) if line[0].lower() in names)
 
 
@@ -166,8 +171,11 @@ _BETWEEN_KEYS = re.compile(r"[ \t,]+")
 
 def purge_tags(fields: Fields) -> tuple[str, ...]:
     """The origin's purge tags: Surrogate-Key by spaces and tabs, Cache-Tag by commas; each once, in order."""
-    tags = [tag for tag in _BETWEEN_KEYS.split(fields.get("surrogate-key") or "") if tag]
-    tags += [tag.strip(" \t") for tag in split_list(fields.get("cache-tag") or "")]
+    keys, listed = fields.get("surrogate-key"), fields.get("cache-tag")
+    if keys is None and listed is None:
+        return ()
+    tags = [tag for tag in _BETWEEN_KEYS.split(keys or "") if tag]
+    tags += [tag.strip(" \t") for tag in split_list(listed or "")]
     return tuple(dict.fromkeys(tags))
 
 

@@ -262,11 +262,12 @@ class Asking:
                 # What was asked about has been superseded: nothing may give it as if it were only stale.
                 tier.invalidations.mark(f"uri:{question.key.uri}", came.request_time)
             return Outcome.NOT_STORABLE, passed
-        form = Form("", body_id, reply.length)
-        stored = to_store(question, came, decision, reply.head.status, form)
         whole = reply.whole() if reply.length is not None and reply.length <= WHOLE else None
+        held = ((0, len(whole)),) if whole else ()
+        form = Form("", body_id, reply.length, held)
+        stored = to_store(question, came, decision, reply.head.status, form)
         if whole is not None:
-            stored = self._keeping.keep_whole(stored, whole, flight)
+            self._keeping.keep_whole(stored, whole, flight)
             await reply.close()
             return Outcome.SHARED, Stored(stored, None, reply.head.status, decision.unshared, whole)
         arriving = self._keeping.begin(came, stored, flight)

@@ -46,13 +46,13 @@ FlightOf = tuple[object, Flight[Landed]]
 
 
 def to_store(question: Question, came: Came, decision: Store, status: int, form: Form) -> StoredResponse:
-    """The stored response that a reply makes; `form` is its content, of which nothing is held yet."""
+    """The stored response that a reply makes; `form` is its content, as far as that is held."""
     return StoredResponse(
         key=question.key.key,
         uri=question.key.uri,
         status=status,
         reason=came.reply.head.reason if status == came.reply.head.status else "OK",
-        fields=decision.fields,
+        fields=decision.fields.sharing_names(),
         request_time=came.request_time,
         response_time=came.response_time,
         selecting=decision.selecting,
@@ -97,17 +97,14 @@ class Keeping:
         task.add_done_callback(self._pumps.discard)
         return arriving
 
-    def keep_whole(self, stored: StoredResponse, whole: bytes, flight: FlightOf) -> StoredResponse:
-        """Store a body that has come whole; the response as it is stored. See _keep for a store that cannot take it."""
+    def keep_whole(self, stored: StoredResponse, whole: bytes, flight: FlightOf) -> None:
+        """Store a response whose body has come whole. See _keep for a store that cannot take it."""
         metrics.FETCHED_BYTES.inc(len(whole))
-        body_id, length = stored.forms[0].body_id, len(whole)
-        complete = replace(stored, forms=(Form("", body_id, length, ((0, length),) if length else ()),))
         try:
-            self._tier.store.keep(complete, {body_id: whole})
+            self._tier.store.keep(stored, {stored.forms[0].body_id: whole})
         except Exception:
             log.exception("storing %s failed", stored.uri)
         self._tier.collapser.close(*flight)
-        return complete
 
     async def _pump(
         self, came: Came, stored: StoredResponse, arriving: ArrivingBody, flight: FlightOf

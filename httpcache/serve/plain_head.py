@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -36,14 +37,14 @@ NOT_PLAIN = frozenset(
 """Fields that a plain head does not have: a body may follow, the connection change, or the origin alone may judge."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class PlainHead:
     """A request line and its field lines; `values` by lower-case name, each of which occurs once."""
 
     method: str
     target: str
     lines: tuple[Line, ...]
-    values: dict[str, str]
+    values: Mapping[str, str]
 
 
 @lru_cache(16)  # two lanes read the same head, one after the other
@@ -71,8 +72,13 @@ def plain_request(plain: PlainHead, peer: str, peers: Peers, limits: ServeSettin
     values = plain.values
     if len(plain.target) > limits.url_length or len(plain.lines) > limits.fields:
         return None
-    scheme = peers.scheme(peer, values.get("x-forwarded-proto", ""))
-    target = read_target(plain.method, plain.target, [values["host"]], scheme, is_http_11=True)
+    return _request(plain, peers.scheme(peer, values.get("x-forwarded-proto", "")))
+
+
+@lru_cache(16)  # as above
+def _request(plain: PlainHead, scheme: str) -> RequestHead | None:
+    target = read_target(plain.method, plain.target, [plain.values["host"]], scheme, is_http_11=True)
     if isinstance(target, Refusal):
         return None
-    return RequestHead(plain.method, target.scheme, target.authority, target.target, Fields(plain.lines))
+    fields = Fields(plain.lines, plain.values)
+    return RequestHead(plain.method, target.scheme, target.authority, target.target, fields)

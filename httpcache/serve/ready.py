@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from http import HTTPStatus
 
@@ -66,7 +67,7 @@ class Noting(Fields):
         self.asked.add(ANY)
         return super().__iter__()
 
-    def without(self, names: Container[str]) -> Fields:
+    def without(self, names: AbstractSet[str]) -> Fields:
         """See Fields."""
         self.asked.add(ANY)
         return super().without(names)

@@ -57,7 +57,9 @@ def cost_of(key: str, shelf: Shelf) -> int:
 
 
 def _response_cost(one: StoredResponse) -> int:
-    lines = sum(LINE_COST + _text_cost(value) + _name_cost(name) for name, value in one.fields)
+    lines = LINE_COST * len(one.fields)
+    for name, value in one.fields.lines:
+        lines += _text_cost(value) if shares_name(name) else _text_cost(value) + _name_cost(name)
     texts = sum(TEXT_COST + _text_cost(text) for text in (*one.tags, *one.groups))
     selecting = sum(
         LINE_COST + NAME_COST + _text_cost(name) + _text_cost(value or "") for name, value in one.selecting
@@ -67,7 +69,7 @@ def _response_cost(one: StoredResponse) -> int:
 
 
 def _name_cost(name: str) -> int:
-    return 0 if shares_name(name) else NAME_COST + 2 * _text_cost(name)
+    return NAME_COST + 2 * _text_cost(name)
 
 
 def _text_cost(text: str) -> int:

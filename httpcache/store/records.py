@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import sys
 from collections.abc import Sequence
+from functools import lru_cache
 
 import msgspec
 import xxhash
@@ -64,11 +65,13 @@ _decoder = msgspec.msgpack.Decoder(list[_Stored])
 _naming = msgspec.msgpack.Decoder(list[_Named])
 
 
+@lru_cache(64)  # one miss asks for the same a few times
 def key_hash(key: str) -> str:
     """Name of everything that is stored for a cache key: 32 hexadecimal digits. Not secret: a record names its key."""
     return xxhash.xxh3_128_hexdigest(_octets(key))
 
 
+@lru_cache(64)  # as above
 def record_name(key: str) -> str:
     """Name of the record of a cache key; all names that begin with the same hash sort before it."""
     return f"{key_hash(key)}.h"
@@ -148,13 +151,18 @@ def _text(octets: bytes) -> str:
     return octets.decode("utf-8", "surrogateescape")
 
 
+@lru_cache(2048)  # responses have the same names again and again
+def _name(text: str) -> bytes:
+    return _octets(text)
+
+
 def _flat(one: StoredResponse) -> _Stored:
     return _Stored(
         _octets(one.key),
         _octets(one.uri),
         one.status,
         _octets(one.reason),
-        [(_octets(name), _octets(value)) for name, value in one.fields],
+        [(_name(name), value.encode("utf-8", "surrogateescape")) for name, value in one.fields.lines],
         one.request_time,
         one.response_time,
         [(_octets(name), None if value is None else _octets(value)) for name, value in one.selecting],

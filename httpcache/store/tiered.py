@@ -151,23 +151,34 @@ class TieredStore:
         The disk is asked what other workers know of the key, so that a variant of theirs is not lost.
         """
         self._recent.drop(stored.key)
-        stored = replace(stored, fields=stored.fields.sharing_names())
+        fields = stored.fields.sharing_names()
+        if fields is not stored.fields:
+            stored = replace(stored, fields=fields)
         if self._late is not None:
             self._late.note(stored.key)
         on_disk = self.disk.get(stored.key) if self.disk is not None else ()
         before = self._merged(stored.key, on_disk)
-        others = [one for one in before if one.selecting != stored.selecting]
-        candidates = (*others[-(self._variants - 1) :], stored) if self._variants > 1 else (stored,)
+        candidates = self._beside(before, stored) if before else (stored,)
         if disk := self.disk if on_disk or self._is_written(stored, bodies) else None:
             shelf = self.ram.put(stored.key, candidates, bodies)
-            named, whole = _bodies_of(on_disk), {**(shelf.bodies if shelf else {}), **bodies}
-            missing = {name: body for name, body in whole.items() if name not in named}
+            missing = bodies
+            if before:
+                named, whole = _bodies_of(on_disk), {**(shelf.bodies if shelf else {}), **bodies}
+                missing = {name: body for name, body in whole.items() if name not in named}
             disk.put(stored.key, candidates, self._segments(missing))
         else:
             candidates = self._held_in_ram(stored.key, candidates, bodies)
             self.ram.put(stored.key, candidates, bodies)
             self._end_arrivals(stored)
-        self._discard((*before, stored), candidates)
+        if before or candidates != (stored,):
+            self._discard((*before, stored), candidates)
+
+    def _beside(
+        self, before: tuple[StoredResponse, ...], stored: StoredResponse
+    ) -> tuple[StoredResponse, ...]:
+        """A response with those of other selecting fields that stay beside it."""
+        others = [one for one in before if one.selecting != stored.selecting]
+        return (*others[-(self._variants - 1) :], stored) if self._variants > 1 else (stored,)
 
     def _end_arrivals(self, stored: StoredResponse) -> None:
         """Of what went to RAM alone, nothing is on its way to disk any more."""
