@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from httpcache import clock
 from httpcache.fetch.failures import NextHopError
 from httpcache.fetch.link import Link
-from httpcache.fetch.next_hop import TRY_NEXT, Interim, NextHop, Reply
+from httpcache.fetch.next_hop import TRY_NEXT, Interim, Reply
 from httpcache.fetch.route import Route
 from httpcache.messages import RequestHead
 from httpcache.settings import FetchSettings
@@ -80,7 +80,7 @@ class Failover:
         self._link = Link(settings)
         self._direct = direct
         self._own_host = own_host
-        self._origins = NextHop(settings) if direct else None
+        self._origins = Link(settings, to_origins=True) if direct else None
         self.health = Health(settings.down_for, settings.connect_timeout + settings.down_for)
 
     async def close(self) -> None:

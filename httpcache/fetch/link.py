@@ -1,9 +1,11 @@
-"""The link between our own tiers: GET over plain HTTP/1.1 without what a client for the open internet has to carry."""
+"""The link to what is close by: GET over plain HTTP/1.1 without what a client for the open internet has to carry."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Sequence
+import ipaddress
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from httpcache.fetch.failures import NextHopError
@@ -51,10 +53,11 @@ class _LinkReply:
 class _Pool:
     """Connections to one server: the one used last is used next, so that the others may grow old and end."""
 
-    def __init__(self, server: str, settings: FetchSettings) -> None:
+    def __init__(self, server: str, settings: FetchSettings, *, to_origin: bool) -> None:
         parts = urlsplit(server)
         self._host, self._port = parts.hostname or "", parts.port or 80
         self._settings = settings
+        self._to_origin = to_origin
         self._idle: list[LinkConnection] = []
 
     async def take(self) -> LinkConnection:
@@ -75,7 +78,7 @@ class _Pool:
         try:
             async with asyncio.timeout(settings.connect_timeout or None):
                 _, made = await loop.create_connection(
-                    lambda: LinkConnection(settings), self._host, self._port
+                    lambda: LinkConnection(settings, to_origin=self._to_origin), self._host, self._port
                 )
         except TimeoutError as error:
             raise NextHopError("connection_timeout", 504, "no connection in time") from error
@@ -98,11 +101,31 @@ class _Pool:
         self._idle.clear()
 
 
-class Link:
-    """Asks other tiers of ours; what is no plain GET goes by the client for everybody."""
+@lru_cache(1024)
+def is_close(server: str) -> bool:
+    """Whether a server is given over plain HTTP and by an address of a network of its operator's own (RFC 6890)."""
+    parts = urlsplit(server)
+    if parts.scheme != "http" or parts.hostname is None:
+        return False
+    if parts.hostname == "localhost":
+        return True
+    try:
+        address = ipaddress.ip_address(parts.hostname)
+    except ValueError:
+        return False
+    return address.is_loopback or address.is_private
 
-    def __init__(self, settings: FetchSettings) -> None:
+
+class Link:
+    """Asks other tiers of ours, or origins that are close; all that is no plain GET goes by the client for everybody.
+
+    So does what goes to an origin that is not: see is_close.
+    """
+
+    def __init__(self, settings: FetchSettings, *, to_origins: bool = False) -> None:
         self._settings = settings
+        self._to_origins = to_origins
+        self._is_near: Callable[[str], bool] = is_close if to_origins else _is_plain
         self._others = NextHop(settings)
         self._pools: dict[str, _Pool] = {}
         self._turns = self._others.turns
@@ -122,7 +145,7 @@ class Link:
         interim: Interim | None = None,
     ) -> Reply:
         """See NextHop."""
-        if body is not None or request.method != "GET" or not all(one.startswith("http:") for one in servers):
+        if body is not None or request.method != "GET" or not all(map(self._is_near, servers)):
             return await self._others.send(request, servers, body, host, interim)
         failure = NextHopError("destination_not_found", 502, "no origin for this host")
         for server in servers:
@@ -146,7 +169,7 @@ class Link:
         """Ask on a kept connection; where its server has closed it without a word, ask once more on another."""
         pool = self._pools.get(server)
         if pool is None:
-            pool = self._pools[server] = _Pool(server, self._settings)
+            pool = self._pools[server] = _Pool(server, self._settings, to_origin=self._to_origins)
         limit = self._settings.first_byte_timeout or None
         while True:
             connection = await pool.take()
@@ -162,6 +185,10 @@ class Link:
                 raise
             else:
                 return _LinkReply(head, server, self._turns, pool, connection)
+
+
+def _is_plain(server: str) -> bool:
+    return server.startswith("http:")
 
 
 def _request(request: RequestHead, host: str) -> bytes:

@@ -1,4 +1,4 @@
-"""One connection to another tier: HTTP/1.1 by httptools, one exchange at a time, bodies read at the reader's pace."""
+"""One connection to another tier or to an origin close by: HTTP/1.1 by httptools, bodies read at the reader's pace."""
 
 from __future__ import annotations
 
@@ -30,12 +30,25 @@ def _name(octets: bytes) -> str:
     return octets.decode("ascii", "replace")
 
 
-class LinkConnection(asyncio.Protocol):
-    """Sends a request and gives its response. Whatever is not one whole response ends the connection."""
+def _has_no_end(fields: Fields) -> bool:
+    """Whether a body ends only where its connection does (RFC 9112 §6.3)."""
+    coding = fields.get("transfer-encoding")
+    if coding is None:
+        return "content-length" not in fields
+    return coding.rpartition(",")[2].strip(" \t").lower() != "chunked"
 
-    def __init__(self, settings: FetchSettings) -> None:
+
+class LinkConnection(asyncio.Protocol):
+    """Sends a request and gives its response. Whatever is not one whole response ends the connection.
+
+    An origin's is read as leniently as the client for everybody reads it, another tier's strictly.
+    """
+
+    def __init__(self, settings: FetchSettings, *, to_origin: bool = False) -> None:
         self._loop = asyncio.get_running_loop()
         self._settings = settings
+        self._to_origin = to_origin
+        self._largest_head = settings.head_size + (0 if to_origin else ADDED)
         self._silence = settings.between_bytes_timeout or None
         self._transport: asyncio.Transport | None = None
         self._interim: Interim | None = None
@@ -52,6 +65,12 @@ class LinkConnection(asyncio.Protocol):
         """Send a request without content; the head of its final response. Raises NextHopError."""
         assert self._transport is not None
         self._parser = httptools.HttpResponseParser(self)
+        if self._to_origin:
+            self._parser.set_dangerous_leniencies(
+                lenient_headers=True,
+                lenient_optional_cr_before_lf=True,
+                lenient_spaces_after_chunk_size=True,
+            )
         self._lines: list[Line] = []
         self._reason = ""
         self._head_octets = 0
@@ -158,7 +177,7 @@ class LinkConnection(asyncio.Protocol):
         self._wake()
 
     def _look_at_size(self, octets: int) -> None:
-        if octets > self._settings.head_size + ADDED:
+        if octets > self._largest_head:
             self._fail(NextHopError("http_response_header_section_size", 502, "head too large"))
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -202,11 +221,11 @@ class LinkConnection(asyncio.Protocol):
                 self._interim(head)
             return
         self._status, self._has_head = status, True
-        self._look_at_size(sum(len(name) + len(value) + 4 for name, value in self._lines))
+        self._look_at_size(sum([len(name) + len(value) + 4 for name, value in self._lines]))
+        if self._to_origin and len(self._lines) > self._settings.fields:
+            self._fail(NextHopError("http_protocol_error", 502, "not a valid response: too many fields"))
         self._keeps = self._parser.should_keep_alive()
-        self._is_until_close = not (
-            status in (204, 304) or "content-length" in head.fields or "transfer-encoding" in head.fields
-        )
+        self._is_until_close = status not in (204, 304) and _has_no_end(head.fields)
         if not self._head.done():
             self._head.set_result(head)
 

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from httpcache.fetch.collapse import Collapser
 from httpcache.fetch.failover import Failover
-from httpcache.fetch.next_hop import NextHop
+from httpcache.fetch.link import Link
 from httpcache.fetch.route import Route
 from httpcache.messages import PurgeMark, StoredResponse
 from httpcache.rules.decisions import Candidate, Standing
@@ -77,7 +77,7 @@ class Tier:
     identity: Identity
     store: TieredStore
     invalidations: InvalidationMarks
-    next_hop: NextHop | Failover
+    next_hop: Link | Failover
     purges: Purges
     reached: Callable[[PurgeMark], Awaitable[bool]]
     coder: Coder

@@ -19,7 +19,7 @@ import uvloop
 from httpcache import clock
 from httpcache.fetch.collapse import Collapser
 from httpcache.fetch.failover import Failover
-from httpcache.fetch.next_hop import NextHop
+from httpcache.fetch.link import Link
 from httpcache.fetch.route import ToOrigins
 from httpcache.messages import PurgeMark
 from httpcache.observe import metrics
@@ -102,9 +102,9 @@ class Worker:
         self._server: asyncio.Server | None = None
 
     @staticmethod
-    def _next_hop(settings: Settings) -> Failover | NextHop:
+    def _next_hop(settings: Settings) -> Failover | Link:
         if not settings.shields:
-            return NextHop(settings.fetch)
+            return Link(settings.fetch, to_origins=True)
         direct = ToOrigins(settings.origin, settings.origins) if settings.origin_without_shield else None
         return Failover(settings.fetch, direct, own_host=settings.origin_host == "origin")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 import pytest
 
@@ -25,7 +26,9 @@ async def origin():
     await made.close()
 
 
-@pytest.fixture(params=[NextHop, Link])
+@pytest.fixture(
+    params=[NextHop, Link, partial(Link, to_origins=True)], ids=["client", "to-tiers", "to-origins"]
+)
 async def kind(request):
     return request.param
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -27,7 +28,9 @@ async def origin():
     await made.close()
 
 
-@pytest.fixture(params=[NextHop, Link])
+@pytest.fixture(
+    params=[NextHop, Link, partial(Link, to_origins=True)], ids=["client", "to-tiers", "to-origins"]
+)
 async def next_hop(request):
     made = request.param(FetchSettings(connect_timeout=1, first_byte_timeout=5, between_bytes_timeout=5))
     yield made
