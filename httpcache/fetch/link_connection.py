@@ -215,9 +215,12 @@ class LinkConnection(asyncio.Protocol):
             return
         status = self._parser.get_status_code()
         head = ResponseHead(status, Fields(self._lines), self._reason)
+        if status == 101:  # nobody asked for another protocol (RFC 9110 §15.2.2)
+            self._fail(NextHopError("http_protocol_error", 502, "switched protocols unasked"))
+            return
         if 100 <= status <= 199:
             self._lines, self._reason, self._head_octets = [], "", 0
-            if self._interim is not None and status > 101:
+            if self._interim is not None and status != 100:
                 self._interim(head)
             return
         self._status, self._has_head = status, True

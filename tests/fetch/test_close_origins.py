@@ -39,6 +39,7 @@ GET = RequestHead("GET", "http", "site.example", "/a", Fields())
 def test_an_origin_is_close_by_an_address_of_a_network_of_ones_own(server, expected):
     assert is_close(server) is expected
 
+
 EMPTY_CODING = re.compile(rb"transfer-encoding:[ \t]*[\r\n]", re.IGNORECASE)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -62,6 +63,20 @@ async def test_a_response_comes_as_it_was_sent(origin, next_hop):
     assert await body_of(reply) == b"body"
     assert origin.requests[0].get("Host") == "site.example"
     assert {name for name, _ in origin.requests[0].fields} == {"Host", "X-One"}
+
+
+async def test_octets_that_are_no_utf_8_are_never_left_out_of_what_the_origin_gets(origin, next_hop, kind):
+    origin.answers("/a", b"x")
+    await body_of(await next_hop.send(replace(GET, fields=Fields([("X-One", "caf\udce9")])), [origin.url]))
+    got = origin.requests[0].get("X-One").encode("utf-8", "surrogateescape")
+    assert got == ("café".encode() if kind is NextHop else b"caf\xe9")  # aiohttp writes UTF-8 alone
+
+
+async def test_a_switch_of_protocols_that_nobody_asked_for_is_a_failure(origin, next_hop):
+    origin.answers("/a", raw=b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n")
+    with pytest.raises(NextHopError) as failure:
+        await next_hop.send(GET, [origin.url])
+    assert failure.value.error == "http_protocol_error"
 
 
 async def test_a_redirect_is_not_followed(origin, next_hop):

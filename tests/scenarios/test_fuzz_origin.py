@@ -93,9 +93,11 @@ async def said(world: World, target: str) -> bytes:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("strategy", [responses(), OCTETS], ids=["mutated responses", "any octets"])
+@pytest.mark.parametrize("is_close", [True, False], ids=["over the link", "by the client for everybody"])
 def test_whatever_an_origin_says_is_passed_on_or_a_failure_and_reused_only_whole(
-    strategy, tmp_path_factory, caplog
+    strategy, is_close, tmp_path_factory, caplog, monkeypatch
 ):
+    monkeypatch.setattr("httpcache.fetch.link.is_close", lambda server: is_close)
     with asyncio.Runner() as runner:
         world = World(
             tmp_path_factory.mktemp("fuzz"), tiers=1, serve={"drain": 0.2}, fetch={"between_bytes_timeout": 1}
@@ -104,7 +106,7 @@ def test_whatever_an_origin_says_is_passed_on_or_a_failure_and_reused_only_whole
         world.origin.answers("/good", b"good", Cache_Control="max-age=600")
         count = 0
 
-        @settings(max_examples=EXAMPLES // 2, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=EXAMPLES // 4, suppress_health_check=list(HealthCheck))
         @given(strategy)
         def law(raw: bytes) -> None:
             nonlocal count

@@ -230,13 +230,13 @@ async def test_octets_that_are_no_utf_8_reach_the_client(world):
         assert got.fields["X-Name"].encode("utf-8", "surrogateescape") == b"caf\xe9 \xc3\xa9"
 
 
-async def test_octets_that_are_no_utf_8_are_never_left_out_of_what_the_origin_gets(world):
+async def test_octets_that_are_no_utf_8_reach_an_origin_that_is_close(world):
     host, _, port = world.edges[0].settings.listen.rpartition(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     writer.write(b"GET /a HTTP/1.1\r\nHost: site.example\r\nX-Name: caf\xe9\r\nConnection: close\r\n\r\n")
     await reader.read()
     writer.close()
-    assert world.origin.seen("/a")[0].get("X-Name") == "café"
+    assert world.origin.seen("/a")[0].get("X-Name").encode("utf-8", "surrogateescape") == b"caf\xe9"
 
 
 @pytest.mark.requirement("9110§15.2.2 no-protocol-is-switched-to-unasked")
