@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import statistics
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench import peers
@@ -13,13 +13,18 @@ from bench import peers
 
 @dataclass(frozen=True)
 class Round:
-    """What one run measured. Latencies are milliseconds, `cpu` microseconds of the server's core for a request."""
+    """What one run measured. Latencies are milliseconds, `cpu` microseconds of the server's core for a request.
+
+    `told` has figures that one scenario alone knows, by the title of their column.
+    """
 
     requests_per_second: float
     p50: float
     p99: float
     errors: int
     cpu: float = 0.0
+    requests: int = 0
+    told: dict[str, float] = field(default_factory=dict)
 
 
 Results = dict[str, list[Round]]
@@ -52,6 +57,7 @@ def wrk(port: int, script: Path, seconds: int, connections: int) -> Round:
         _ms(percentiles.get("99", "0ms")),
         (int(errors[1]) if errors else 0) + sum(map(int, failed.groups() if failed else ())),
         round(1e6 * spent / max(1, int(number[1])), 2),
+        int(number[1]),
     )
 
 

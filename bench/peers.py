@@ -57,13 +57,13 @@ def _path() -> str:
     return os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
 
 
-_SERVERS: dict[int, int] = {}
-"""Process by port of those servers whose cost is measured."""
+_SERVERS: dict[int, list[int]] = {}
+"""Processes by port of those servers whose cost is measured."""
 
 
-def serves(port: int, running: subprocess.Popen[bytes]) -> None:
-    """Note which process, with its children, serves a port."""
-    _SERVERS[port] = running.pid
+def serves(port: int, *running: subprocess.Popen[bytes]) -> None:
+    """Note which processes, with their children, serve a port: a server, and what it asks on the same core."""
+    _SERVERS[port] = [one.pid for one in running]
 
 
 def _family(pid: int) -> list[int]:
@@ -77,7 +77,7 @@ def _family(pid: int) -> list[int]:
 def cpu_seconds(port: int) -> float:
     """Seconds that the processes which serve a port have spent on a core so far; 0 when nobody noted which."""
     ticks = 0
-    for pid in _family(_SERVERS[port]) if port in _SERVERS else ():
+    for pid in (each for one in _SERVERS.get(port, ()) for each in _family(one)):
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         ticks += int(fields[11]) + int(fields[12])
     return ticks / os.sysconf("SC_CLK_TCK")
@@ -86,7 +86,7 @@ def cpu_seconds(port: int) -> float:
 def resident(port: int) -> int:
     """Bytes of memory that the processes which serve a port have to themselves."""
     octets = 0
-    for pid in _family(_SERVERS[port]):
+    for pid in (each for one in _SERVERS[port] for each in _family(one)):
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
         octets += sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Private_"))
     return octets
@@ -181,9 +181,9 @@ def varnish(folder: Path, origin_port: int) -> Iterator[int]:
     log = ["varnishncsa", "-n", str(own / "work"), "-w", str(own / "access.log")]
     with (
         process(command, SERVER_CORE, url, folder, "varnish-peer") as running,
-        process(log, SERVER_CORE, url, folder, "ncsa"),
+        process(log, SERVER_CORE, url, folder, "ncsa") as logging,
     ):
-        serves(port, running)
+        serves(port, running, logging)
         yield port
 
 

@@ -52,8 +52,9 @@ def median(rounds: list[Round], name: str) -> float:
 def show(console: Console, scenario: Scenario, results: Results) -> None:
     """Print a table: one row for each peer."""
     aim = f", aim: {scenario.target:g} × NGINX" if scenario.target else ""
+    own = list(next(iter(results.values()))[0].told)
     table = Table(
-        "server", "requests/s", "p50 ms", "p99 ms", "µs of core", "errors", "Edgeward ÷ this",
+        "server", "requests/s", "p50 ms", "p99 ms", "µs of core", *own, "errors", "Edgeward ÷ this",
         title=f"{scenario.title}{aim}", title_justify="left",
     )  # fmt: skip
     for peer, rounds in results.items():
@@ -63,6 +64,7 @@ def show(console: Console, scenario: Scenario, results: Results) -> None:
             f"{median(rounds, 'p50'):.2f}",
             f"{median(rounds, 'p99'):.2f}",
             f"{median(rounds, 'cpu'):.1f}",
+            *(f"{statistics.median(one.told[title] for one in rounds):.4g}" for title in own),
             str(sum(one.errors for one in rounds)),
             f"{median_ratio(results, peer):.2f}",
         )

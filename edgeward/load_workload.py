@@ -16,11 +16,13 @@ from typing import Any
 
 import zstandard
 
+from edgeward.origin_objects import LARGEST as LARGEST_OBJECT
+
 GROUPS = 16
 """Objects are tagged group-0 … group-15 in turn, so that a purge by tag has something to name."""
 
 SMALLEST, LARGEST = 64, 64 * 2**20
-"""Bounds of sizes that are made or read, in bytes."""
+"""Bounds of sizes that are made, in bytes."""
 
 ZSTD, GZIP = b"\x28\xb5\x2f\xfd", b"\x1f\x8b"
 """What files in these formats begin with (RFC 8878 §3.1.1, RFC 1952 §2.3.1)."""
@@ -158,4 +160,6 @@ def _requests(lines: Iterable[str]) -> Iterator[tuple[str, int]]:
             if number == 1:  # a line of column names
                 continue
             raise ValueError(f"line {number}: is not key,size")
-        yield parts[-2], min(int(parts[-1]), LARGEST)
+        if (size := int(parts[-1])) > LARGEST_OBJECT:
+            raise ValueError(f"line {number}: is larger than the sample origin's objects can be")
+        yield parts[-2], size

@@ -63,6 +63,11 @@ TRACES = [
 ]
 
 
+def test_a_trace_may_have_larger_objects_than_are_made_up(tmp_path):
+    (tmp_path / "trace").write_text("a,536870912\n")
+    assert list(read_trace(tmp_path / "trace").sizes) == [536870912]
+
+
 @pytest.mark.parametrize("pack", [bytes, gzip.compress, zstandard.compress], ids=["plain", "gzip", "zstd"])
 @pytest.mark.parametrize("text", [row[1] for row in TRACES], ids=[row[0] for row in TRACES])
 def test_a_trace_is_read(tmp_path, text, pack):
@@ -82,6 +87,7 @@ FAULTS = [
     (b"a,10\nb\n", "line 2"),
     (b"a,10\nb,-1\n", "line 2"),
     (b"a,1\nb,1,2,3\n", "line 2"),
+    (b"a,1\nb,9999999999999\n", "line 2: is larger"),
     (b"", "no request"),
 ]
 
