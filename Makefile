@@ -30,7 +30,7 @@ bench: .venv/.dev
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
 
-.venv/.installed: .venv/bin/python setup.cfg pyproject.toml setup.py httpcache/serve/hot_path.py httpcache/serve/_hot_path.pxd
+.venv/.installed: .venv/bin/python setup.cfg pyproject.toml setup.py httpcache/serve/hot_path.py httpcache/serve/receiving.py $(wildcard httpcache/serve/*.pxd)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
 	touch $@
 

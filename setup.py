@@ -1,4 +1,4 @@
-"""Compiles hot_path.py where a compiler is at hand; everywhere else it runs as it stands."""
+"""Compiles what hits run through where a compiler is at hand; everywhere else it runs as it stands."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ except ImportError:
 
 SERVE = Path("httpcache/serve")
 BUILD = Path("build/compiled") / SERVE
+NAMES = ("hot_path", "receiving")
 DIRECTIVES = {"language_level": "3", "annotation_typing": False, "binding": False}
 
 
@@ -28,12 +29,14 @@ def extensions() -> list[Extension]:
     if cythonize is None or shutil.which(compiler) is None or not headers.exists():
         return []
     try:
-        source = (SERVE / "hot_path.py").read_bytes()
-        _write("_hot_path.py", source + f'\nSOURCE = "{hashlib.sha256(source).hexdigest()}"\n'.encode())
-        _write("_hot_path.pxd", (SERVE / "_hot_path.pxd").read_bytes())
-        source_file, flags = str(BUILD / "_hot_path.py"), ["-O2", "-g0"]
-        wanted = Extension("httpcache.serve._hot_path", [source_file], extra_compile_args=flags)
-        made = list(cythonize([wanted], quiet=True, compiler_directives=DIRECTIVES))
+        wanted = []
+        for name in NAMES:
+            source = (SERVE / f"{name}.py").read_bytes()
+            _write(f"_{name}.py", source + f'\nSOURCE = "{hashlib.sha256(source).hexdigest()}"\n'.encode())
+            _write(f"_{name}.pxd", (SERVE / f"_{name}.pxd").read_bytes())
+            file, flags = str(BUILD / f"_{name}.py"), ["-O2", "-g0"]
+            wanted.append(Extension(f"httpcache.serve._{name}", [file], extra_compile_args=flags))
+        made = list(cythonize(wanted, quiet=True, compiler_directives=DIRECTIVES))
         for extension in made:
             extension.optional = True  # told to cythonize(), it is forgotten
         return made

@@ -84,5 +84,7 @@ cdef class HitLane:
     cpdef bytes answer(self, client, bytes data)
     @cython.locals(ready=Ready, now=cython.double, age=cython.double, left=cython.double)
     cdef bint _hit(self, client, bytes head, KnownHead known, double began) except -1
+    @cython.locals(head=bytes, written=cython.Py_ssize_t, left=cython.Py_ssize_t)
+    cdef _send(self, int fd, transport, Ready ready)
     @cython.locals(changes=cython.longlong, marked=cython.double)
     cdef bint _is_good(self, Ready ready, KnownHead known) except -1

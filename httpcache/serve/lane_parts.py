@@ -15,9 +15,10 @@ Name = tuple[str | int | tuple[str, ...] | None, ...]
 
 
 class Client(Protocol):
-    """A connection. `is_paused` once its client reads too slowly."""
+    """A connection; see Receiver. `is_paused` once its client reads too slowly."""
 
     transport: asyncio.Transport | None
+    fd: int
     peer: str
     is_trusted: bool
 

@@ -6,7 +6,7 @@ import asyncio
 import socket
 from typing import TYPE_CHECKING, cast
 
-from httpcache.serve.framework import Handler
+from httpcache.serve.hits import Receiver
 from httpcache.serve.limits import Watch
 
 if TYPE_CHECKING:
@@ -19,41 +19,20 @@ HELD = 64 * 2**10
 """Octets that wait for the answer before them until the connection is not read any more, in bytes."""
 
 
-class Connection(asyncio.Protocol):
+class Connection(Receiver, asyncio.Protocol):
     """A connection under limits.
 
     Where a request begins and all before it is answered, the fast lane is asked first, then the middle lane. What both
     leave is for the framework's handler, which is made only then, and has the connection until it waits for a request.
     """
 
-    __slots__ = (
-        "_drained",
-        "_held",
-        "_is_read",
-        "_server",
-        "handler",
-        "is_paused",
-        "is_trusted",
-        "peer",
-        "task",
-        "transport",
-        "watch",
-    )
+    __slots__ = ("_drained", "_is_read", "_server")
 
     def __init__(self, server: ConnectionServer) -> None:
+        super().__init__()
         self._server = server
-        self.transport: asyncio.Transport | None = None
-        self.watch: Watch | None = None
-        self.handler: Handler | None = None
-        self.task: asyncio.Task[None] | None = None
-        """The answer that the middle lane is giving."""
-        self.is_paused = False
-        """Whether what was written waits for its client to read."""
-        self._held = b""
-        """What came meanwhile."""
         self._is_read = True
         self._drained: asyncio.Future[None] | None = None
-        self.peer, self.is_trusted = "", False
 
     # asyncio.Protocol
 
@@ -71,15 +50,17 @@ class Connection(asyncio.Protocol):
             name = transport.get_extra_info("peername")
             self.peer = name[0] if isinstance(name, tuple) else ""
             self.is_trusted = server.lane.trusts(self.peer)
+            self.answer = server.lane.answer
+            self.fd = watch.socket.fileno() if watch.socket is not None else -1
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """End; what is being answered is given up."""
-        watch, self.transport = self.watch, None
+        watch, self.transport, self.fd = self.watch, None, -1
         if watch is None:
             return
         self._server.limits.leave(watch)
         self._server.open.pop(self, None)
-        self._held = b""
+        self.held = b""
         if self._drained is not None and not self._drained.done():
             self._drained.set_exception(ConnectionResetError("the connection is lost"))
         if self.task is not None:
@@ -87,32 +68,29 @@ class Connection(asyncio.Protocol):
         if self.handler is not None:
             self.handler.connection_lost(exc)
 
-    def data_received(self, data: bytes) -> None:
-        """Octets came."""
-        watch, handler = self.watch, self.handler
-        if watch is None or watch.ends_at:
-            return
-        watch.has_moved = True
-        if self._held or self.task is not None or (handler is not None and handler.is_about_to_wait):
+    def take(self, watch: Watch, data: bytes) -> None:
+        """Take octets that are not for the fast lane alone to look at."""
+        handler = self.handler
+        if self.held or self.task is not None or (handler is not None and handler.is_about_to_wait):
             self._hold(data)
+        elif self.answer is not None and (handler is None or handler.is_idle):
+            self.take_left(watch, data, self.answer(self, data))
+        else:
+            self._hand_over(watch, data)
+
+    def take_left(self, watch: Watch, data: bytes, left: bytes) -> None:
+        """Take what the fast lane has left of `data`."""
+        if len(left) < len(data) and watch.head_began:
+            watch.head_ended()  # requests were answered beside the handler
+        if not left:
             return
-        lane = self._server.lane
-        if lane is not None and (handler is None or handler.is_idle):
-            left = lane.answer(self, data)
-            if len(left) < len(data):
-                # Requests were answered beside the handler.
-                if watch.head_began:
-                    watch.head_ended()
-                data = left
-                if not data:
-                    return
-            left = self._server.middle.answer(self, data)
-            if self.task is not None:
-                watch.head_ended()
-                if left:
-                    self._hold(left)
-                return
-        self._hand_over(watch, data)
+        rest = self._server.middle.answer(self, left)
+        if self.task is None:
+            self._hand_over(watch, left)
+            return
+        watch.head_ended()
+        if rest:
+            self._hold(rest)
 
     def pause_writing(self) -> None:
         """What was written waits for its client to read."""
@@ -144,7 +122,7 @@ class Connection(asyncio.Protocol):
     @property
     def is_idle(self) -> bool:
         """Whether all that came is answered, and no part of a request is there."""
-        return self.task is None and not self._held and (self.handler is None or self.handler.is_idle)
+        return self.task is None and not self.held and (self.handler is None or self.handler.is_idle)
 
     def _hand_over(self, watch: Watch, data: bytes) -> None:
         """Give octets to the framework, whatever they are."""
@@ -157,10 +135,10 @@ class Connection(asyncio.Protocol):
 
     def _hold(self, data: bytes) -> None:
         """Keep what came before the answer to the request before it is out, or before the handler waits again."""
-        if self.task is None and not self._held:
+        if self.task is None and not self.held:
             asyncio.get_running_loop().call_soon(self._go_on, TURNS)
-        self._held += data
-        if len(self._held) > HELD and self._is_read and self.transport is not None:
+        self.held += data
+        if len(self.held) > HELD and self._is_read and self.transport is not None:
             self._is_read = False
             self.transport.pause_reading()
 
@@ -182,7 +160,7 @@ class Connection(asyncio.Protocol):
         self._look_at_held()
 
     def _look_at_held(self) -> None:
-        held, self._held = self._held, b""
+        held, self.held = self.held, b""
         if not self._is_open():
             return
         if not self._is_read and self.transport is not None:

@@ -1,12 +1,15 @@
-"""Both forms in which hits run: hot_path.py as it stands, and compiled where the package's build could compile it."""
+"""Both forms in which hits run: the modules as they stand, and compiled where the build could compile them."""
 
 from __future__ import annotations
 
-from types import ModuleType
+import asyncio
+from types import MemberDescriptorType, ModuleType
+from typing import Any
 
 import pytest
 
-from httpcache.serve import fast_lane, hits, hot_path, ready, worker
+from httpcache.serve import connection_server, fast_lane, hits, hot_path, ready, receiving, worker
+from httpcache.serve.protocol import Connection
 
 COMPILED = hits.compiled()
 FORMS = [
@@ -29,3 +32,20 @@ def run_in(form: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     for module, names in USED.items():
         for name in names:
             monkeypatch.setattr(module, name, getattr(form, name))
+    base = receiving if form is hot_path else hits.compiled(receiving)
+    monkeypatch.setattr(connection_server, "Connection", connection_of(base.Receiver))
+
+
+def connection_of(receiver: type) -> Any:
+    """The connection of a server, made upon one form of its base."""
+    if issubclass(Connection, receiver):
+        return Connection
+    body = {
+        name: value for name, value in vars(Connection).items() if not isinstance(value, MemberDescriptorType)
+    }
+
+    def begin(self: Any, server: object) -> None:
+        receiver.__init__(self)
+        self._server, self._is_read, self._drained = server, True, None
+
+    return type("Connection", (receiver, asyncio.Protocol), body | {"__init__": begin})

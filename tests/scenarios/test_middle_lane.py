@@ -122,7 +122,7 @@ async def test_what_a_client_sends_while_it_waits_is_held_within_bounds_and_answ
         await lanes.origin.has_seen("/slow", 1)
         (connection,) = lanes.edges[0].worker.http.web_server.connections
         await until(lambda: not connection._is_read)
-        assert len(connection._held) < 2 * protocol.HELD + 256 * 2**10
+        assert len(connection.held) < 2 * protocol.HELD + 256 * 2**10
         gate.set()
         heard = await client.hears(30)
     assert heard.count(b"HTTP/1.1 200 ") == many + 2
