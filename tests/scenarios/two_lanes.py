@@ -26,7 +26,8 @@ class TwoLanes(World):
     """`fast` and `slow` go by the same name and the same clock, which stands still unless it is told to go on."""
 
     def __init__(self, folder: Path, **settings: Any) -> None:
-        # What is not collapsible is remembered by another clock, which goes on; what is purged is given back when it is.
+        # What is not collapsible is remembered by another clock, which goes on. What is purged is given back in the
+        # background, by one edge before the other.
         purge = {"give_back_after": 0} | settings.pop("purge", {})
         super().__init__(folder, tiers=1, edges=2, fetch={"uncollapsible": 3600}, purge=purge, **settings)
         self.time = NOW
