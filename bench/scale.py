@@ -15,7 +15,7 @@ OBJECTS = (1_000, 10_000, 100_000)
 
 ROOM = '[serve]\nheads = "512MiB"\n[store]\nram = "1GiB"\n'
 """Room for the heads and the bodies of all of them: by default the worker remembers some 10,000 heads at the most, and
-about 60,000 objects of 1 KiB are in RAM, the others on disk. Asking for all in turn is the worst that can happen."""
+about 70,000 objects of 1 KiB are in RAM, the others on disk. Asking for all in turn is the worst that can happen."""
 
 
 def run(folder: Path, *, rounds: int = 3, seconds: int = 3) -> Results:
