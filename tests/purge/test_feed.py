@@ -212,3 +212,26 @@ async def test_restarts_in_any_order_lose_nothing(admin, tmp_path, restarts):
     await back.reached(PurgeMark(admin.keeper.door.log.epoch, restarts), 5)
     assert {back.watermarks.standing(stored(mark, tag)) for tag, mark in held} == {Standing.GONE}
     await back.close()
+
+
+async def test_a_log_that_is_trimmed_while_a_follower_is_read_to_skips_nothing(admin, tmp_path):
+    away = follower(admin, tmp_path / "e", "edge-2")
+    await away.start()
+    held = stored(away.watermarks.mark)
+    await away.close()
+    for tag in ("news", "b", "c"):
+        await admin.order("tag", tag, wait=0)
+    log = admin.keeper.door.log
+    after = log.after
+
+    def trimmed_before(*which):
+        log.compact(0.0, 1e9, 1)
+        return after(*which)
+
+    admin.keeper.feed._tail.clear()  # it is read from disk, as what was long ago
+    log.after = trimmed_before
+    back = follower(admin, tmp_path / "e", "edge-2")
+    await back.start()
+    assert back.watermarks.mark == log.end
+    assert back.watermarks.standing(held) is Standing.UNPROVEN
+    await back.close()

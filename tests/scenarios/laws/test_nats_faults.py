@@ -10,8 +10,9 @@ import pytest
 
 from httpcache import clock
 from httpcache.purge import bus_orders, mirror
-from httpcache.purge.bus import nats
+from httpcache.purge.bus import Bus, nats
 from httpcache.purge.bus_orders import end_of
+from httpcache.purge.bus_runs import Progress
 from httpcache.purge.bus_signed import Signed
 from httpcache.purge.client import OrderRefused, send_order
 from httpcache.purge.keys import load_private_key
@@ -190,3 +191,37 @@ async def test_only_an_operators_word_retires_a_node_for_all(tmp_path, bus):
         assert (await purge(world, "tag", "c", wait=10))["confirmed"]
         await world.edges[1].start()
         assert "edge-2" in [row["node"] for row in (await purge(world, "tag", "d", wait=10))["nodes"]]
+
+
+async def test_how_far_a_node_was_in_an_old_epoch_is_never_told_of_a_new_one(worlds, bus, monkeypatch):
+    told = []
+
+    async def tell(self, node, value):
+        told.append(msgspec.json.decode(msgspec.msgpack.decode(value, type=Signed).body, type=Progress))
+
+    async with worlds() as world:
+        assert (await purge(world, "tag", "x"))["confirmed"]
+        log = world.shield.keeper.door.log
+        epoch = log.epoch
+        monkeypatch.setattr(Bus, "tell", tell)
+        log.extent = log.extent._replace(epoch=epoch + 1)  # its thread is quicker than the event loop
+        await until(lambda: told)
+    assert told[0].epoch == epoch
+
+
+async def test_an_order_on_a_stream_made_anew_is_not_taken_for_an_older_one(worlds, bus, monkeypatch):
+    async with worlds(purge={"heartbeat": 30.0, "lag_limit": 90.0}) as world:
+        for tag in ("x", "y"):
+            assert (await purge(world, "tag", tag))["confirmed"]
+
+        async def anew(manager):
+            stream = f"{bus.name}-orders"
+            config = (await manager.stream_info(stream)).config
+            await manager.delete_stream(stream)
+            await manager.add_stream(config)
+
+        await bus._do(anew)
+        monkeypatch.setattr(mirror, "OWN_WAIT", 0.5)
+        with pytest.raises(OrderRefused) as caught:
+            await purge(world, "url", "http://site.example/a")
+        assert (caught.value.status, caught.value.error) == (503, "order-uncertain")
