@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import sys
 from logging.handlers import QueueHandler, QueueListener, RotatingFileHandler
 from pathlib import Path
 from queue import SimpleQueue
@@ -27,7 +28,7 @@ class _File(RotatingFileHandler):
     def handleError(self, record: logging.LogRecord) -> None:
         if not self.is_told:
             self.is_told = True
-            log.exception("the audit log cannot be written")
+            log.error("the audit log cannot be written: %s", sys.exc_info()[1])
 
 
 class AuditLog:
