@@ -89,8 +89,8 @@ class FeedApi:
         try:
             if is_changed:
                 await keeper.save()  # before it hears an order: a receipt must name it after any crash
-            await response.prepare(request)
             with contextlib.suppress(ConnectionError, TimeoutError):
+                await response.prepare(request)
                 await keeper.feed.stream(
                     response, after, claims.nonce, lambda: mine.has_ended or not ledger.knows(claims.sub)
                 )

@@ -70,7 +70,9 @@ class AdminConnection(web.RequestHandler):
     ) -> web.StreamResponse:
         """The answer to what is no request, or to one that the node has failed; only the latter is the log's affair."""
         problem = {500: FAILED, 504: TOO_SLOW}.get(status, MALFORMED)
-        if problem is FAILED:
+        if problem is FAILED and not isinstance(
+            exc, ConnectionError
+        ):  # else who asked has left, and that is all
             log.error("a question of %s could not be answered", request.remote, exc_info=exc)
         if request.writer.output_size > 0:
             raise ConnectionError("the answer has begun")

@@ -7,6 +7,7 @@ import json
 import logging
 
 import pytest
+from aiohttp import web
 
 from httpcache.serve import admin_server
 from httpcache.serve.admin import Admin
@@ -147,3 +148,19 @@ async def test_whatever_is_refused_at_any_path_is_json(listener):
     ):
         _, body = await said(listener, asked + b" HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
         assert set(json.loads(body)) == {"error", "reason"}, asked
+
+
+async def test_who_has_left_before_the_answer_begins_is_nothing_that_the_log_tells(caplog):
+    async def leaves(request: web.Request) -> web.Response:
+        raise ConnectionResetError("cannot write to a closing transport")
+
+    app, port = web.Application(), free_port()
+    app.router.add_get("/", leaves)
+    runner = admin_server.AdminRunner(app)
+    await runner.setup()
+    await web.SockSite(runner, listening("127.0.0.1", port, 1, "admin")[0]).start()
+    try:
+        await said(port, b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+    finally:
+        await runner.cleanup()
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
