@@ -294,7 +294,8 @@ class HitLane:
     def _send(self, fd: int, transport: asyncio.Transport, ready: Ready) -> None:
         """Write an answer: past the transport where nothing waits in it, which spares a copy and much of its work."""
         head, body, written = ready.head, ready.body, 0
-        if fd >= 0 and not transport.get_write_buffer_size():
+        # Of a transport that is closing, the socket may be another client's by now.
+        if fd >= 0 and not transport.get_write_buffer_size() and not transport.is_closing():
             try:
                 written = os.writev(fd, (head, body)) if ready.sent else os.write(fd, head)
             except OSError:
