@@ -274,6 +274,24 @@ async def test_a_client_that_reads_nothing_costs_a_bounded_buffer(lanes):
         assert len(set(bytes(heard).split(b"HTTP/1.1 200"))) == 2, "all 200 are the same, whole"
 
 
+async def test_a_hit_of_a_connection_that_is_closing_is_not_written_to_what_may_be_anothers_socket(lanes):
+    async with raw_client(lanes.edges[0].url) as client:
+        await client.says(plain("/plain").decode())
+        await client.hears_an_answer()
+        connection = max(lanes.edges[0].worker.http.web_server.connections, key=lambda one: one.fd)
+        reading, anothers = os.pipe()
+        try:
+            os.set_blocking(reading, False)
+            connection.transport.abort()
+            connection.fd = anothers  # as if the system had given its number to somebody else
+            connection.data_received(plain("/plain"))
+            with pytest.raises(BlockingIOError):
+                os.read(reading, 1)
+        finally:
+            os.close(reading)
+            os.close(anothers)
+
+
 async def test_idle_connections_end_and_busy_ones_do_not(tmp_path):
     async with TwoLanes(tmp_path, serve={"idle_timeout": 1.5, "drain": 2}) as lanes:
         lanes.origin.answers("/a", b"a", Cache_Control="max-age=600")
