@@ -25,7 +25,7 @@ BUFFERED = 256 * 2**10
 Interim = Callable[[ResponseHead], None]
 
 
-@lru_cache(2048)  # responses have the same names again and again
+@lru_cache(256)  # responses have the same names again and again; any may be as large as a head
 def _name(octets: bytes) -> str:
     return octets.decode("ascii", "replace")
 

@@ -254,7 +254,7 @@ def returned_fields(
     return fields.without(stay).adding(*more, ("Via", f"{protocol} {identity.name}"))
 
 
-@lru_cache(4096)  # responses have the same names again and again
+@lru_cache(256)  # responses have the same names again and again; any of these may be as large as a head
 def _stay(names: frozenset[str], to_clients: bool) -> frozenset[str]:
     """Those of the names that go no further."""
     return frozenset(name for name in names if name in HOP_BY_HOP or (to_clients and _is_internal(name)))

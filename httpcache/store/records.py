@@ -151,7 +151,7 @@ def _text(octets: bytes) -> str:
     return octets.decode("utf-8", "surrogateescape")
 
 
-@lru_cache(2048)  # responses have the same names again and again
+@lru_cache(256)  # as above, of names; any may be as large as a head
 def _name(text: str) -> bytes:
     return _octets(text)
 
