@@ -61,6 +61,11 @@ _ONCE_MORE = ("broken off", "502", "504")
 """What may be told once more after the last fault: octets on disk were lost, which is found once they are read; or a
 fetch was joined that had begun while the origin was unwell."""
 
+FAULT_KINDS = 3
+"""How many kinds of fault a campaign has seen before it ends."""
+PATIENCE = 180.0
+"""Longest that a campaign is drawn out for them, in seconds: one fault alone may last more than half a minute."""
+
 
 class Campaign:
     """Everything of one campaign; `folder` is its own."""
@@ -76,13 +81,13 @@ class Campaign:
         self.result = Result(seed, 0, self.clients.tally)
 
     async def run(self, seconds: float) -> Result:
-        """Run for so long (the start and the end of the nodes come on top); what it has come to."""
+        """Run for so long, and until faults enough are done; the nodes' start and end come on top."""
         stop, began, result = asyncio.Event(), time.monotonic(), self.result
         await self.origin.start()
         try:
             await self.cluster.start()
-            asyncio.get_running_loop().call_later(seconds, stop.set)
             async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._end(seconds, stop))
                 tasks.create_task(self.clients.run(self._clients_count, stop))
                 tasks.create_task(self.faults.run(stop))
                 tasks.create_task(self._publish(stop))
@@ -96,6 +101,14 @@ class Campaign:
         result.seconds = time.monotonic() - began
         result.faults, result.origin_requests = self.faults.done, self.origin.requests
         return result
+
+    async def _end(self, seconds: float, stop: asyncio.Event) -> None:
+        """End after so many seconds, or later, when faults enough have been taken back."""
+        began = time.monotonic()
+        await asyncio.sleep(seconds)
+        while len(self.faults.done) < FAULT_KINDS and time.monotonic() < began + PATIENCE:
+            await asyncio.sleep(0.1)
+        stop.set()
 
     async def _publish(self, stop: asyncio.Event) -> None:
         while not await _is_set_within(stop, self._rng.uniform(0.02, 0.3)):
