@@ -1,4 +1,4 @@
-"""Hits answered in brotli from a text of 30 KiB, beside NGINX with files coded beforehand and on the fly."""
+"""Hits answered in brotli from a text of 30 KiB, beside NGINX: as a cache, with files coded beforehand, on the fly."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ import brotli
 from bench import pairs, peers
 from bench.heads import HEADS
 from bench.load import Results, alternate, wrk
+
+CACHE = "nginx, cached"
+"""NGINX as a cache in front of an origin that sends texts coded: the same job as ours, but for the coding."""
 
 OBJECTS, SIZE = 200, 30 * 2**10
 MODULES = Path("/usr/lib/nginx/modules")
@@ -101,9 +104,11 @@ def run(folder: Path, *, rounds: int = 5, seconds: int = 4, connections: int = 6
     script.write_text(LUA.format(objects=OBJECTS) + HEADS)
     with contextlib.ExitStack() as stack:
         origin = stack.enter_context(pairs.origin(folder))
+        coded = stack.enter_context(_nginx(folder, files, "coded-before", "brotli_static on;"))
         ports = {
             "edgeward": stack.enter_context(peers.edgeward(folder, origin)),
-            "nginx": stack.enter_context(_nginx(folder, files, "coded-before", "brotli_static on;")),
+            "nginx": coded,
+            CACHE: stack.enter_context(peers.nginx(folder, coded)),
             "nginx on the fly": stack.enter_context(
                 _nginx(folder, files, "on-the-fly", "brotli on; brotli_comp_level 5; brotli_types *;")
             ),
