@@ -26,10 +26,7 @@ PULSE = 0.05
 """How often the worker that evicts looks whether others have used up the budget, in seconds."""
 
 GATHER = 0.01
-"""Right behind a transaction of MANY values, how long what nobody waits for is gathered for the next, in seconds."""
-
-MANY = 8
-"""Values in a transaction from which on there is a burst: what is written now and then is written at once."""
+"""How long what nobody waits for is gathered for one transaction, in seconds: each costs the event loop its turns."""
 
 BREATH = 0.002
 """Pause between two steps of the chore when there is nothing else to do, in seconds."""
@@ -78,7 +75,6 @@ class Writer:
         self._closing = False
         self._is_asleep = False
         self._hurry = threading.Event()
-        self._written_at = 0.0
         self._waiting: dict[str, Operation] = {}
         self._later: list[tuple[float, str]] = []
         self._chore: Iterator[None] = iter(())
@@ -172,8 +168,7 @@ class Writer:
                     self._is_asleep = True
                     self._moved.wait(self._pause())
                     self._is_asleep = False
-                is_soon = time.monotonic() < self._written_at + GATHER
-                gathers = is_soon and bool(self._jobs) and not self._closing and self._octets <= self._most
+                gathers = bool(self._jobs) and not self._closing and self._octets <= self._most
             if gathers:
                 self._hurry.wait(GATHER)
             self._hurry.clear()
@@ -240,8 +235,6 @@ class Writer:
             self._batch.guarded("eviction", lambda: self._eviction.make_room(written))
         else:
             self._eviction.measure()
-        if len(operations) >= MANY:
-            self._written_at = time.monotonic()
         if operations and not self._batch.is_locked:
             self._batch.guarded("checkpoint", lambda: self._database.bound_log(self._log))
         for job in jobs:
