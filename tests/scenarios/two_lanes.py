@@ -103,7 +103,7 @@ async def _hear(client: RawClient) -> bytes:
     """Everything up to the end of the connection, whatever its end is."""
     heard = b""
     with contextlib.suppress(ConnectionError):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while data := await client.reader.read(2**16):
                 heard += data
     return heard

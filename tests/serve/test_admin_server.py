@@ -82,7 +82,7 @@ async def test_what_the_node_fails_is_a_500_in_our_words_and_the_log_says_why(li
 
 
 async def test_a_head_that_does_not_end_is_cut_off_and_one_that_does_is_not(listener, monkeypatch):
-    monkeypatch.setattr(admin_server, "HEAD_TIME", 0.2)
+    monkeypatch.setattr(admin_server, "HEAD_TIME", 0.6)
     quick, writer = await asyncio.open_connection("127.0.0.1", listener)
     slow, other = await asyncio.open_connection("127.0.0.1", listener)
     other.write(b"GET /healthz HTTP/1.1\r\nHo")
