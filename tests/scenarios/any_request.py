@@ -17,8 +17,8 @@ def plain(target: str, *lines: str, method: str = "GET") -> bytes:
 TARGETS = ("/text", "/weak", "/dated", "/plain", "/large", "/empty", "/gone", "/moved", "/guess", "/nostore", "/always",
            "/latin", "/tiers", "/spoken", "/text?q=1&utm_x=2", "/a//b", "/%7Etext", "/text?")  # fmt: skip
 LINES = {
-    "Accept-Encoding": ("br", "gzip", "gzip, deflate, br, zstd", "identity", "*;q=0", "br;q=0.1, gzip", "", "x-gzip",
-                        "br;q=0, *", "BR"),
+    "Accept-Encoding": ("br", "zstd", "gzip", "gzip, deflate, br, zstd", "identity", "*;q=0", "br;q=0.1, gzip", "",
+                        "x-gzip", "br;q=0, *", "BR"),
     "If-None-Match": ('"t"', '"t~ew-br"', 'W/"w"', 'W/"w~ew-gzip"', '"l"', "*", '"x", "t"', "t", '"e"', ""),
     "If-Modified-Since": (OLD, "Sun, 01 Jun 2025 09:59:59 GMT", "Sunday, 01-Jun-25 10:00:00 GMT", "yesterday"),
     "Range": ("bytes=0-", "bytes=0-0", "bytes=2-5", "bytes=-3", "bytes=9999999-", "bytes=0-1,3-4", "bytes=5-2",

@@ -80,7 +80,7 @@ def _spoken(request):
 
 async def _warm(lanes: TwoLanes) -> None:
     for target in TARGETS:
-        for accepts in ("identity", "br", "gzip"):
+        for accepts in ("identity", "br", "zstd", "gzip"):
             await lanes.both(plain(target, f"Accept-Encoding: {accepts}"))
 
 
@@ -123,6 +123,7 @@ async def test_a_head_may_be_cut_anywhere(lanes):
     [
         (plain("/text", BROWSER), 200),
         (plain("/text", "Accept-Encoding: gzip"), 200),
+        (plain("/text", "Accept-Encoding: zstd"), 200),
         (plain("/text", method="HEAD"), 200),
         (plain("/text", 'If-None-Match: "t"'), 304),
         (plain("/text", "Accept-Encoding: br", 'If-None-Match: "t~ew-br"'), 304),
