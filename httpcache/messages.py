@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final
+
+from httpcache.shared_lines import shared_lines, shared_names
 
 Octets = bytes | memoryview
 """Octets that nobody changes any more."""
 
 Line = tuple[str, str]
 """One field line: the name as it was received, and the value without surrounding white space."""
-
-
-SHARED_NAMES = 2000
-"""Names of stored fields that stand in memory once, at the most; so does what is lower-case of them."""
-
-_shared_names: dict[str, tuple[str, str]] = {}
-
-
-def shares_name(name: str) -> bool:
-    """Whether a name stands in memory once for all stored heads that have it, from now on."""
-    if name not in _shared_names and len(_shared_names) < SHARED_NAMES:
-        _shared_names[name] = name, name.lower()
-    return name in _shared_names
-
 
 _Index = Mapping[str, str | tuple[str, ...]]
 """Values by lower-case name. One stands as it is: most names occur once, and a tuple for each costs as much again."""
@@ -35,7 +24,7 @@ def _indexed(lines: Iterable[Line], known: _Index | None = None) -> _Index:
     """The index of further lines, behind those that are known."""
     index: dict[str, str | tuple[str, ...]] = dict(known) if known else {}
     for name, value in lines:
-        shared = _shared_names.get(name)
+        shared = shared_names.get(name)
         lower = shared[1] if shared is not None else name.lower()
         before = index.get(lower)
         if before is None:
@@ -80,15 +69,11 @@ class Fields:
         """The names that occur, in lower case."""
         return frozenset(self._by_name())
 
-    def sharing_names(self) -> Fields:
-        """These lines, with names that other heads have in memory as well: for heads that stay."""
-        lines, is_new = [], False
-        for line in self.lines:
-            own = _shared_names[line[0]][0] if shares_name(line[0]) else line[0]
-            is_other = own is not line[0]
-            is_new = is_new or is_other
-            lines.append((own, line[1]) if is_other else line)
-        return Fields(lines) if is_new else self
+    def shared(self) -> Fields:
+        """These lines, with what other heads have in memory as well: for heads that stay."""
+        share = shared_lines.share
+        lines = tuple([share(line) for line in self.lines])
+        return self if all(map(operator.is_, lines, self.lines)) else Fields(lines)
 
     def without(self, names: AbstractSet[str]) -> Fields:
         """These lines less those whose lower-case name is in `names`."""

@@ -52,7 +52,7 @@ def to_store(question: Question, came: Came, decision: Store, status: int, form:
         uri=question.key.uri,
         status=status,
         reason=came.reply.head.reason if status == came.reply.head.status else "OK",
-        fields=decision.fields.sharing_names(),
+        fields=decision.fields.shared(),
         request_time=came.request_time,
         response_time=came.response_time,
         selecting=decision.selecting,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-from httpcache.messages import StoredResponse, shares_name
+from httpcache.messages import StoredResponse
+from httpcache.shared_lines import shared_lines, shares_name
 from httpcache.store.sieve import Entry, Sieve
 
 KEY_COST = 460
@@ -14,9 +16,10 @@ KEY_COST = 460
 RESPONSE_COST = 480
 """What one stored response costs beside its texts, in bytes: objects and their slots."""
 
-LINE_COST, NAME_COST = 165, 120
+LINE_COST, NAME_COST, SHARED_COST = 165, 120, 60
 """What one field line costs beside its value, the index that the first question makes included; what its name costs
-beside its text and the lower-case of it, where that does not stand in memory once for all; in bytes."""
+beside its text and the lower-case of it, where that does not stand in memory once for all; what a line costs that other
+heads have in memory as well; in bytes."""
 
 TEXT_COST = 60
 """What a tag or group costs beside its text, in bytes."""
@@ -45,21 +48,29 @@ class Shelf:
 
     candidates: tuple[StoredResponse, ...]
     bodies: Mapping[str, bytes]
-    rendered: dict[Hashable, object] = field(default_factory=dict)
+    rendered: dict[Hashable, object] = field(default_factory=lambda: _NOTHING)
     """Answers made ready, by what selects them; see RamStore.put_rendered."""
-    rendered_costs: dict[Hashable, int] = field(default_factory=dict)
+    rendered_costs: tuple[int, ...] = ()
+    """What each of them costs, in their order, in bytes."""
+
+
+_NOTHING: dict[Hashable, Any] = {}
+"""What is rendered for most shelves. Never written to: a dict of its own costs each of them 64 bytes."""
 
 
 def cost_of(key: str, shelf: Shelf) -> int:
     """What a shelf costs, in bytes."""
-    bodies = sum(shelf.rendered_costs.values()) + sum(BODY_COST + len(body) for body in shelf.bodies.values())
+    bodies = sum(shelf.rendered_costs) + sum(BODY_COST + len(body) for body in shelf.bodies.values())
     return KEY_COST + _text_cost(key) + sum(map(_response_cost, shelf.candidates)) + bodies
 
 
 def _response_cost(one: StoredResponse) -> int:
-    lines = LINE_COST * len(one.fields)
-    for name, value in one.fields.lines:
-        lines += _text_cost(value) if shares_name(name) else _text_cost(value) + _name_cost(name)
+    lines = 0
+    for line in one.fields.lines:
+        if shared_lines.has(line):
+            lines += SHARED_COST
+        else:
+            lines += LINE_COST + _text_cost(line[1]) + (0 if shares_name(line[0]) else _name_cost(line[0]))
     texts = sum(TEXT_COST + _text_cost(text) for text in (*one.tags, *one.groups))
     selecting = sum(
         LINE_COST + NAME_COST + _text_cost(name) + _text_cost(value or "") for name, value in one.selecting
@@ -146,11 +157,14 @@ class RamStore:
         entry = self._sieve.peek(key)
         if entry is None or entry.value is not shelf:
             return False
+        if shelf.rendered is _NOTHING:
+            shelf.rendered = {}
         if len(shelf.rendered) >= RENDERED_MOST and name not in shelf.rendered:
             shelf.rendered.clear()
-            shelf.rendered_costs.clear()
+            shelf.rendered_costs = ()
         shelf.rendered[name] = answer
-        shelf.rendered_costs[name] = RENDERED_COST + octets
+        costs = dict(zip(shelf.rendered, shelf.rendered_costs, strict=False)) | {name: RENDERED_COST + octets}
+        shelf.rendered_costs = tuple(costs.values())
         return self._sieve.put(key, shelf, cost_of(key, shelf))
 
     def drop(self, key: str) -> None:

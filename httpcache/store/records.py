@@ -180,7 +180,7 @@ def _full(one: _Stored) -> StoredResponse:
         uri=_text(one.uri),
         status=one.status,
         reason=sys.intern(_text(one.reason)) if len(one.reason) < 40 else _text(one.reason),
-        fields=Fields((_text(name), _text(value)) for name, value in one.fields).sharing_names(),
+        fields=Fields((_text(name), _text(value)) for name, value in one.fields).shared(),
         request_time=one.request_time,
         response_time=one.response_time,
         selecting=tuple(

@@ -151,7 +151,7 @@ class TieredStore:
         The disk is asked what other workers know of the key, so that a variant of theirs is not lost.
         """
         self._recent.drop(stored.key)
-        fields = stored.fields.sharing_names()
+        fields = stored.fields.shared()
         if fields is not stored.fields:
             stored = replace(stored, fields=fields)
         if self._late is not None:

@@ -8,7 +8,8 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from httpcache.messages import Fields, _shared_names, shares_name
+from httpcache.messages import Fields
+from httpcache.shared_lines import shared_names, shares_name
 from httpcache.store import records
 from httpcache.store.ram import LINE_COST, NAME_COST, RENDERED_COST, RENDERED_MOST, RamStore, Shelf, cost_of
 from tests.store.things import stored
@@ -101,9 +102,9 @@ def test_rendered_answers_of_one_shelf_are_bounded():
 
 
 def test_names_of_fields_stand_in_memory_once_and_no_more_than_bounded_are_kept(monkeypatch):
-    monkeypatch.setattr("httpcache.messages.SHARED_NAMES", len(_shared_names) + 1)
+    monkeypatch.setattr("httpcache.shared_lines.SHARED_NAMES", len(shared_names) + 1)
     first, second = (
-        Fields([("".join(["X-Only", "-Here"]), "a"), ("x-only-here", "b")]).sharing_names() for _ in "12"
+        Fields([("".join(["X-Only", "-Here"]), "a"), ("x-only-here", "b")]).shared() for _ in "12"
     )
     assert first.lines[0][0] is second.lines[0][0], "shared"
     assert first.get("x-only-here") == "a, b" and first.all("x-only-here") == ("a", "b")
