@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 from dataclasses import replace
+from email.utils import formatdate
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,10 +17,7 @@ from tests.store.things import stored
 
 LINES = [
     ("Content-Type", "text/html; charset=utf-8"),
-    ("Date", "Mon, 23 Nov 2026 12:00:00 GMT"),
-    ("ETag", '"abcdef123456"'),
     ("Cache-Control", "public, max-age=3600"),
-    ("Last-Modified", "Mon, 23 Nov 2026 11:00:00 GMT"),
     ("Server", "origin"),
     ("Vary", "Accept-Encoding"),
 ]
@@ -55,7 +53,9 @@ def test_the_counted_cost_is_near_the_real_one():
     before = tracemalloc.get_traced_memory()[0]
     for index in range(2000):
         key = f"http://site.example/objects/{index}"
-        one = replace(stored(key, f"{index:032x}.1", 1000), fields=Fields(LINES), tags=(f"t{index}", "all"))
+        own = ("ETag", f'"{index:012x}"'), ("Last-Modified", formatdate(7 * index, usegmt=True))
+        fields = Fields((*LINES, *own))
+        one = replace(stored(key, f"{index:032x}.1", 1000), fields=fields, tags=(f"t{index}", "all"))
         (one,) = records.decode_record(records.encode_record(key, [one]), key)
         one.fields.get("etag")
         ram.put(key, (one,), {f"{index:032x}.1": bytes(1000)})
