@@ -17,7 +17,7 @@ from edgeward.faults import Refused, WorkFailed, reason
 from edgeward.load_budgets import EMPTY, NoBudgets, overheads, read_budgets
 from edgeward.load_client import AskError, Target
 from edgeward.load_compare import Stores, compare
-from edgeward.load_report import OriginSaw, report
+from edgeward.load_result import OriginSaw, report
 from edgeward.load_run import Pace, Run, drive
 from edgeward.load_workload import Workload
 from edgeward.simulate import Budgets

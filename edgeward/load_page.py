@@ -8,7 +8,7 @@ from typing import Any
 
 from edgeward.load_charts import bars, lines
 from edgeward.load_compared import caution, shown, verdict
-from edgeward.load_report import ratio, size
+from edgeward.load_report import offloaded, ratio, size
 
 STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;color:#1d2530;background:#fff;max-width:60rem;margin:2rem auto;padding:0 1rem}
@@ -44,8 +44,8 @@ def _summary(result: dict[str, Any]) -> str:
         ("before them, to warm up", f"{work['warm_up_requests']:,}"),
         ("asked for", f"{what}; {work['distinct_objects']:,} objects, {size(work['footprint_bytes'])}"),
         ("errors", ", ".join(f"{why} {n:,}" for why, n in run["errors_by_reason"].items()) or "none"),
-        ("origin offload, requests", _share(origin["object_offload"])),
-        ("origin offload, bytes", _share(origin["byte_offload"])),
+        ("origin offload, requests", offloaded(origin["object_offload"])),
+        ("origin offload, bytes", offloaded(origin["byte_offload"])),
     ]  # fmt: skip
     marked = (f'<p id="verdict">{escape(said)}</p>' if said else "") + _paragraph(caution(result))
     return marked + _table(("", ""), rows)
@@ -53,10 +53,6 @@ def _summary(result: dict[str, Any]) -> str:
 
 def _paragraph(text: str) -> str:
     return f"<p>{escape(text)}</p>" if text else ""
-
-
-def _share(value: float | None) -> str:
-    return "not known" if value is None else ratio(value)
 
 
 def _tiers(result: dict[str, Any]) -> str:

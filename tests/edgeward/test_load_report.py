@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from edgeward.load_report import OriginSaw, render, report, size
+from edgeward.load_page import page
+from edgeward.load_report import render, size
+from edgeward.load_result import OriginSaw, report
 from edgeward.load_run import Pace, Run
 from edgeward.load_tally import percentile, percentiles
 from edgeward.load_workload import Workload
@@ -98,11 +100,36 @@ def test_without_a_count_the_offload_is_what_cache_status_tells(run):
     assert report(run, None)["origin"]["object_offload"] is None
 
 
+SAW_NOTHING, SAW_TWO = OriginSaw(0, 0, 0), OriginSaw(2, 200, 0)
+
+
+@pytest.mark.parametrize("saw", [None, SAW_NOTHING], ids=["by Cache-Status", "by its count"])
+def test_where_every_request_failed_the_offload_is_not_known(saw):
+    run = Run(Workload({"kind": "trace", "file": "x"}, array("Q", [1]), array("L", [0])), Pace(), seconds=1.0)
+    run.tally.errors["status 502"] = 300
+    result = report(run, saw)
+    assert (result["origin"]["object_offload"], result["origin"]["byte_offload"]) == (None, None)
+    for shown in (text_of(result), page(result)):
+        assert "not known" in shown and "100.0 %" not in shown
+
+
+@pytest.mark.parametrize(
+    ("saw", "share"), [(None, 5 / 6), (SAW_TWO, 4 / 6)], ids=["by Cache-Status", "by its count"]
+)
+def test_what_failed_is_not_offloaded(run, saw, share):
+    run.tally.errors["status 502"] = 300
+    assert report(run, saw)["origin"]["object_offload"] == pytest.approx(share)
+
+
+def text_of(result, width=120):
+    console = Console(width=width, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    console.print(render(result))
+    return console.export_text()
+
+
 def test_the_report_reads_as_tables(run):
     run.tally.errors["status 503"] = 2
-    console = Console(width=120, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
-    console.print(render(report(run, OriginSaw(2, 200, 1))))
-    text = console.export_text()
+    text = text_of(report(run, OriginSaw(2, 200, 1)))
     for part in (
         ": 4 requests/s",
         "2 errors (status 503 2)",
