@@ -15,9 +15,10 @@ from rich.console import Console
 from edgeward.addresses import Server, ServerParam
 from edgeward.faults import Refused, WorkFailed, reason
 from edgeward.load_budgets import parse_budgets
-from edgeward.load_measure import LoadOrder, Rooms, measure
+from edgeward.load_measure import LoadOrder, measure
 from edgeward.load_page import page
 from edgeward.load_report import render
+from edgeward.load_rooms import Rooms
 from edgeward.load_run import Pace
 from edgeward.load_synthetic import Mix, synthetic_workload
 from edgeward.load_workload import Workload, read_trace
@@ -157,7 +158,7 @@ def _order(targets: tuple[Server, ...], choices: dict[str, Any]) -> LoadOrder:
         choices["seed"],
         choices["host"],
         choices["origin_count"],
-        rooms if limit else None,
+        rooms,
     )
 
 

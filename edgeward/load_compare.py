@@ -18,11 +18,10 @@ ONLINE = ("edgeward", "lru", "fifo", "sieve")
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """Room of each edge, and of the shield where there is one; what the edge held before the run, in bytes."""
+    """Room of each edge, and of the shield where there is one and its room is known."""
 
     edge: Budgets
     shield: Budgets | None = None
-    held: int = 0
 
 
 class Request(NamedTuple):

@@ -7,8 +7,10 @@ from html import escape
 from typing import Any
 
 from edgeward.load_charts import bars, lines
-from edgeward.load_compared import caution, shown, verdict
-from edgeward.load_report import offloaded, ratio, size
+from edgeward.load_compared import notes, shown, verdict, why_not
+from edgeward.load_conditions import conditions
+from edgeward.load_report import SHARES, TIER_COLUMNS, tier_cells, times
+from edgeward.load_units import known
 
 STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;color:#1d2530;background:#fff;max-width:60rem;margin:2rem auto;padding:0 1rem}
@@ -34,82 +36,62 @@ def page(result: dict[str, Any]) -> str:
 
 
 def _summary(result: dict[str, Any]) -> str:
-    work, run, origin = result["workload"], result["run"], result["origin"]
+    run, origin = result["run"], result["origin"]
     said = verdict(result)
-    what = (
-        f"trace {work['file']}" if work["kind"] == "trace" else f"Zipf {work['alpha']:g}, seed {work['seed']}"
-    )
     rows = [
         ("requests measured", f"{run['requests']:,} in {run['seconds']:.1f} s: {run['requests_per_second']:,.0f}/s"),
-        ("before them, to warm up", f"{work['warm_up_requests']:,}"),
-        ("asked for", f"{what}; {work['distinct_objects']:,} objects, {size(work['footprint_bytes'])}"),
+        *conditions(result),
         ("errors", ", ".join(f"{why} {n:,}" for why, n in run["errors_by_reason"].items()) or "none"),
-        ("origin offload, requests", offloaded(origin["object_offload"])),
-        ("origin offload, bytes", offloaded(origin["byte_offload"])),
+        ("origin offload, requests", known(origin["object_offload"])),
+        ("origin offload, bytes", known(origin["byte_offload"])),
     ]  # fmt: skip
-    marked = (f'<p id="verdict">{escape(said)}</p>' if said else "") + _paragraph(caution(result))
-    return marked + _table(("", ""), rows)
+    return (
+        (f'<p id="verdict">{escape(said)}</p>' if said else "")
+        + _paragraphs(notes(result))
+        + _table(("", ""), rows)
+    )
 
 
-def _paragraph(text: str) -> str:
-    return f"<p>{escape(text)}</p>" if text else ""
+def _paragraphs(texts: Iterable[str]) -> str:
+    return "".join(f"<p>{escape(text)}</p>" for text in texts)
 
 
 def _tiers(result: dict[str, Any]) -> str:
-    names = (
-        "tier",
-        "requests",
-        "hit ratio",
-        "byte hit ratio",
-        "stale",
-        "collapsed",
-        "revalidated",
-        "forwarded",
-    )
-    rows = []
-    for tier in [*result["tiers"], result["whole"]]:
-        counts = {name: one["requests"] for name, one in tier.get("outcomes", {}).items()}
-        told = [f"{counts[name]:,}" for name in ("stale", "collapsed", "revalidated")] if counts else [""] * 3
-        forwarded = f"{counts['miss'] + counts['bypass']:,}" if counts else ""
-        hits = (ratio(tier["object_hit_ratio"]), ratio(tier["byte_hit_ratio"]))
-        rows.append((tier["tier"], f"{tier['requests']:,}", *hits, *told, forwarded))
-    return "<h2>Tiers</h2>" + _table(names, rows)
+    return "<h2>Tiers</h2>" + _table(TIER_COLUMNS, map(tier_cells, [*result["tiers"], result["whole"]]))
 
 
 def _compared(result: dict[str, Any]) -> str:
+    title = "<h2>What others would have got</h2>"
     told = shown(result)
     if not told:
-        return ""
+        why = why_not(result)
+        return f"{title}{_paragraphs([f'Nothing was compared: {why}'])}" if why else ""
     edge = [(line.name, line.edge) for line in told if line.edge is not None]
     chart = bars("edge hit ratio, objects", edge, marked=0)
-    if len(result["tiers"]) > 1:
-        whole = [(line.name, line.whole) for line in told if line.whole is not None]
+    whole = [(line.name, line.whole) for line in told if line.whole is not None]
+    if len(result["tiers"]) > 1 and len(whole) > 1:
         chart += bars("hit ratio of all tiers, objects", whole, marked=0)
     names = ("same requests, same room", "edge", "edge, bytes", "shield", "whole", "whole, bytes")
-    table = _table(names, [(one.name, *one.shares) for one in told])
-    return f"<h2>What others would have got</h2>{chart}{table}"
+    return title + chart + _table(names, [(one.name, *one.shares) for one in told])
 
 
 def _course(result: dict[str, Any]) -> str:
     course = result["course"]
     series = {name: list(zip(course["at"], course[name], strict=True)) for name in ("edge", "whole")}
-    return "<h2>In the course of the run</h2>" + lines(
-        "hit ratio of the requests since the mark before", "requests", series, top=1.0
-    )
+    each = course["at"][0] if course["at"] else 0
+    warmed = ", the warm-up too" if result["workload"]["warm_up_requests"] else ""
+    title = f"hit ratio, for each {each:,} requests in their order{warmed}"
+    return "<h2>In the course of the run</h2>" + lines(title, "requests so far", series, top=1.0)
 
 
 def _latency(result: dict[str, Any]) -> str:
     outcomes = {name: one for name, one in result["latency_ms"]["by_outcome"].items() if one["count"]}
-    shares = ("p50", "p90", "p99", "p999", "max")
-    rows = [
-        (name, f"{one['count']:,}", *(f"{one[share]:.2f}" for share in shares))
-        for name, one in outcomes.items()
-    ]
+    rows = [(name, f"{one['count']:,}", *times(one)) for name, one in outcomes.items()]
     series = {
-        name: [(float(place), max(0.001, one[share])) for place, share in enumerate(shares)]
+        name: [(float(place), max(0.001, one[share])) for place, share in enumerate(SHARES)]
         for name, one in outcomes.items()
     }
-    labels = ("p50", "p90", "p99", "p99.9", "max")
+    labels = tuple(SHARES.values())
     chart = lines("latency, ms", "share of answers", series, places=labels, is_log=True)
     return f"<h2>Latency by outcome, ms</h2>{chart}" + _table(("answered by", "answers", *labels), rows)
 

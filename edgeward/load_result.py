@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from edgeward.load_run import Run
@@ -29,12 +31,14 @@ class OriginSaw:
         )
 
 
-def report(run: Run, saw: OriginSaw | None) -> dict[str, Any]:
-    """Everything a run showed. Ratios from 0 to 1, times in milliseconds unless named otherwise."""
+def report(run: Run, saw: OriginSaw | None, targets: Sequence[str] = ()) -> dict[str, Any]:
+    """Everything a run showed; `targets` by URL. Ratios from 0 to 1, times in milliseconds unless named otherwise."""
     tally = run.tally
     return {
         "workload": run.workload.summary(),
         "run": {
+            "began": datetime.fromtimestamp(run.began, UTC).isoformat(timespec="seconds"),
+            "targets": list(targets),
             "seconds": round(run.seconds, 3),
             "requests": run.done,
             "requests_per_second": round(run.done / run.seconds, 1) if run.seconds else 0.0,

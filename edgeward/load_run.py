@@ -8,7 +8,7 @@ import random
 from array import array
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from time import monotonic
+from time import monotonic, time
 
 from edgeward.load_client import AskError, Target
 from edgeward.load_tally import Tally
@@ -31,15 +31,16 @@ class Pace:
 class Run:
     """A run, while it goes on and when it is over.
 
-    `tally` is of what is measured, `warming` of the warm-up. By number of the request, of both: `asked` has its
-    target, `sent` when it was sent (monotonic seconds), `hit_at` how many tiers away from the client it hit, from 1;
-    0 where it did not.
+    `tally` is of what is measured, since `began` (Unix seconds); `warming` of the warm-up. By number of the request,
+    of both: `asked` has its target, `sent` when it was sent (monotonic seconds), `hit_at` how many tiers away from the
+    client it hit, from 1; 0 where it did not.
     """
 
     workload: Workload
     pace: Pace
     tally: Tally = field(default_factory=Tally)
     warming: Tally = field(default_factory=Tally)
+    began: float = 0.0
     seconds: float = 0.0
     late: int = 0
     asked: array[int] = field(default_factory=lambda: array("H"))
@@ -83,7 +84,7 @@ async def drive(
         run.late = 0
         if warmed_up is not None:
             await warmed_up()
-        started = monotonic()
+        started, run.began = monotonic(), time()
         await _send(run, targets, range(run.workload.warm_up, count), run.tally)
         run.seconds = monotonic() - started
     finally:

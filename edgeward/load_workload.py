@@ -87,6 +87,7 @@ class Workload:
             **self.description,
             "requests": len(measured),
             "warm_up_requests": self.warm_up,
+            "uncacheable_requests": len(measured) - len(usual),
             "distinct_objects": len(asked),
             "requested_bytes": octets,
             "footprint_bytes": sum(self.sizes[index] for index in asked),

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgeward.load_compare import Stores, TookTooLong, compare, editions, online, requests_of
-from edgeward.load_compared import NAMES, caution, shown, verdict
 from edgeward.load_run import Pace, Run
 from edgeward.load_workload import Workload
 from edgeward.simulate import Budgets
@@ -100,31 +99,3 @@ def test_a_policy_that_takes_too_long_is_given_up_and_told_as_such():
     with pytest.raises(TookTooLong):
         online("lru", list(requests_of(run)), TWO, seconds=-1)
     assert compare(run, TWO, seconds=-1)[0]["edge"] is None
-
-
-def test_the_sentence_tells_you_lru_and_the_bound():
-    policies = [
-        {"policy": name, "edge": {"objects": share, "bytes": 0.5}, "shield": None, "whole": None}
-        for name, share in (("lru", 0.66), ("pfoo-l", 0.789))
-    ]
-    tier = {"object_hit_ratio": 0.712, "byte_hit_ratio": 0.4}
-    result = {"tiers": [tier], "whole": tier, "compared": {"policies": policies}}
-    assert verdict(result).startswith("The edges get 71.2 %, LRU 66.0 %, no policy can pass 78.9 %")
-    assert [line.name for line in shown(result)] == ["measured", NAMES["lru"], NAMES["pfoo-l"]]
-    assert verdict({"tiers": [tier], "whole": tier}) == ""
-
-
-@pytest.mark.parametrize(
-    ("held", "told"), [(0, ""), (2**20, ""), (30 * 2**20, "The first edge held 30.0 MiB before the run")]
-)
-def test_an_edge_that_was_not_empty_before_the_run_is_told(held, told):
-    tier = {"object_hit_ratio": 0.5, "byte_hit_ratio": 0.5}
-    compared = {
-        "budgets": {"edge": {"ram": 2**20, "disk": 99 * 2**20}},
-        "held_before": held,
-        "policies": [
-            {"policy": "lru", "edge": {"objects": 0.6, "bytes": 0.5}, "shield": None, "whole": None}
-        ],
-    }
-    said = caution({"tiers": [tier], "whole": tier, "compared": compared})
-    assert said.startswith(told) and bool(said) == bool(told)

@@ -9,11 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from edgeward.load_compared import NAMES
 from edgeward.load_page import page
-from edgeward.load_report import render, size
+from edgeward.load_report import render
 from edgeward.load_result import OriginSaw, report
 from edgeward.load_run import Pace, Run
 from edgeward.load_tally import percentile, percentiles
+from edgeward.load_units import size
 from edgeward.load_workload import Workload
 
 PERCENTILES = [
@@ -139,6 +141,72 @@ def test_the_report_reads_as_tables(run):
         "of bytes never reached",
     ):
         assert part in text, part
+
+
+def compared(**more):
+    policies = [
+        {"policy": name, "edge": share, "shield": share, "whole": share}
+        for name in NAMES
+        for share in [{"objects": 1.0, "bytes": 1.0}]
+    ]
+    budgets = {tier: {"ram": 2**28, "disk": 10 * 2**30} for tier in ("edge", "shield")}
+    told = {
+        "policies": policies,
+        "budgets": budgets,
+        "held_before": {"http://e1": 0, "shield": 0},
+        "why_not": "",
+    }
+    return {"compared": told | more}
+
+
+def test_tables_fit_80_columns_with_millions_of_requests(run):
+    result = report(run, OriginSaw(2, 200, 1)) | compared()
+    for tier in (*result["tiers"], result["whole"]):
+        tier.update(requests=9_999_999, object_hit_ratio=1.0, byte_hit_ratio=1.0)
+    for one in (*result["latency_ms"]["by_outcome"].values(), result["latency_ms"]["hits"]):
+        one.update(count=9_999_999, p50=99.99, p90=999.99, p99=999.99, p999=9999.99, max=59999.99)
+    text = text_of(result, width=80)
+    assert "…" not in text and max(map(len, text.splitlines())) <= 80
+    rows = [line.split()[0] for line in text.splitlines() if line.endswith("100.0 %")]
+    assert rows == ["measured", *(name.split()[0] for name in NAMES.values())], "no row is two lines"
+    for header in ("p99.9", "validated", "forwarded", "collapsed"):
+        assert header in text.split(), header
+
+
+def test_where_nothing_was_answered_there_is_a_dash_and_no_time(run):
+    only_hits = Run(run.workload, Pace(), seconds=1.0)
+    only_hits.tally.add(*SAMPLES[3])
+    (misses,) = (line for line in text_of(report(only_hits, None)).splitlines() if line.startswith("misses"))
+    assert misses.split() == ["misses", "0", *"–––––"]
+
+
+@pytest.mark.parametrize("shown", [text_of, page], ids=["terminal", "page"])
+def test_the_conditions_of_the_run_are_told(run, shown):
+    run.began = 1_700_000_000.0
+    closed = report(run, None, ["http://e1", "http://e2"]) | compared()
+    for part in (
+        "2023-11-14 22:13:20 UTC",
+        "http://e1, http://e2",
+        "closed loop, 2 at a time",
+        "edge RAM 256.0 MiB, disk 10.0 GiB; shield RAM 256.0 MiB, disk 10.0 GiB",
+    ):
+        assert part in shown(closed), part
+    run.pace, run.late = Pace(concurrency=9, rate=500.0), 7
+    text = shown(report(run, None))
+    assert "open loop, 500 requests/s, at most 9 at a time; 7 were sent more than 10 ms late" in text
+    assert "closed loop" not in text
+
+
+@pytest.mark.parametrize("shown", [text_of, page], ids=["terminal", "page"])
+def test_where_nothing_is_compared_it_says_why(run, shown):
+    result = report(run, None) | compared(policies=[], budgets=None, why_not="http://e1/metrics: refused")
+    assert "http://e1/metrics: refused" in shown(result)
+    assert shown is text_of or "What others would have got" in shown(result)
+
+
+def test_the_chart_along_the_run_says_what_a_point_is(run):
+    run.hit_at = bytearray(600)
+    assert "hit ratio, for each 10 requests in their order" in page(report(run, None))
 
 
 @pytest.mark.parametrize(
