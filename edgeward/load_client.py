@@ -58,11 +58,11 @@ class Connection(asyncio.Protocol):
         )  # uvloop's is one without inheriting from it
         self.usable = True
 
-    def ask(self, request: bytes) -> asyncio.Future[Reply]:
-        """Send a request; the reply, or an AskError, when it is over."""
+    def ask(self, request: bytes, since: float) -> asyncio.Future[Reply]:
+        """Send a request that has waited since then (monotonic seconds); the reply, or an AskError, when it is over."""
         assert self._transport is not None and self._done is None
         self._octets, self._cache_status, self._touched = 0, b"", False
-        self._started = monotonic()
+        self._started = since
         self._done = asyncio.get_running_loop().create_future()
         self._transport.write(request)
         return self._done
@@ -122,10 +122,14 @@ class Connection(asyncio.Protocol):
 
 
 class Target:
-    """One server that is asked, with its idle connections. `host` is the Host that requests name."""
+    """One server that is asked, with its idle connections. `host` is the Host that requests name.
 
-    def __init__(self, server: Server, host: str) -> None:
+    `timeout` bounds connecting, in seconds; who asks lets requests expire.
+    """
+
+    def __init__(self, server: Server, host: str, timeout: float = 60.0) -> None:
         self.server = server
+        self._timeout = timeout
         self._tail = (
             f" HTTP/1.1\r\nHost: {host}\r\nUser-Agent: edgeward-load\r\nAccept: */*\r\n"
             "Accept-Encoding: gzip, deflate, br\r\n\r\n"
@@ -136,22 +140,22 @@ class Target:
 
     async def ask(self, path: str) -> Reply:
         """Ask for a path. Raises AskError."""
-        request = b"GET " + path.encode() + self._tail
+        request, since = b"GET " + path.encode() + self._tail, monotonic()
         while self._idle:
             connection = self._idle.pop()
             if not connection.usable:
                 self._all.discard(connection)
                 continue
             try:
-                return await self._ask(connection, request)
+                return await self._ask(connection, request, since)
             except AskError:
                 if not connection.untouched:
                     raise
-        return await self._ask(await self.connect(), request)
+        return await self._ask(await self.connect(), request, since)
 
-    async def _ask(self, connection: Connection, request: bytes) -> Reply:
+    async def _ask(self, connection: Connection, request: bytes, since: float) -> Reply:
         try:
-            reply = await connection.ask(request)
+            reply = await connection.ask(request, since)
         except BaseException:
             connection.close()
             self._all.discard(connection)
@@ -165,9 +169,12 @@ class Target:
     async def connect(self) -> Connection:
         """A new connection. Raises AskError."""
         try:
-            _, connection = await asyncio.get_running_loop().create_connection(
-                Connection, self.server.host, self.server.port, ssl=self._tls
-            )
+            async with asyncio.timeout(self._timeout):
+                _, connection = await asyncio.get_running_loop().create_connection(
+                    Connection, self.server.host, self.server.port, ssl=self._tls
+                )
+        except TimeoutError as error:
+            raise AskError("time-out") from error
         except OSError as error:
             raise AskError("no connection") from error
         self._all.add(connection)

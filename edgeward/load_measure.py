@@ -45,7 +45,7 @@ class LoadOrder:
 
 async def measure(order: LoadOrder, console: Console) -> dict[str, Any]:
     """Run a load order; its report. Raises WorkFailed or Refused when a target or the count cannot be asked."""
-    targets = [Target(server, order.named) for server in order.targets]
+    targets = [Target(server, order.named, order.pace.timeout) for server in order.targets]
     run = Run(order.workload, order.pace)
     before: dict[str, Any] | None = None
 

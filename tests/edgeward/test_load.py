@@ -12,6 +12,7 @@ from rich.console import Console
 
 from edgeward.addresses import free_ports, parse_server
 from edgeward.cli import main
+from edgeward.load_client import AskError, Target
 from edgeward.load_measure import LoadOrder, measure
 from edgeward.load_run import Pace
 from edgeward.load_synthetic import Mix, synthetic_workload
@@ -148,6 +149,21 @@ def test_nothing_to_connect_to_is_one_line_and_exit_code_1():
     got = CliRunner().invoke(main, ["load", f"http://127.0.0.1:{port}", "--requests", "1"])
     assert got.exit_code == 1
     assert got.stderr == f"edgeward: cannot connect to http://127.0.0.1:{port}: Connection refused\n"
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+async def test_a_server_that_lets_nobody_finish_connecting_is_given_up_in_time():
+    async def silent_beyond_tcp(reader, writer):
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(silent_beyond_tcp, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server:
+        target = Target(parse_server(f"https://127.0.0.1:{port}"), "site.example", timeout=0.1)
+        async with asyncio.timeout(5):  # a TLS handshake alone may take a minute
+            with pytest.raises(AskError, match="time-out"):
+                await target.ask("/")
 
 
 def test_a_missing_trace_is_one_line_and_exit_code_2(tmp_path):
