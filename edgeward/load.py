@@ -91,14 +91,17 @@ class CountParam(click.ParamType[float]):
 SHARE = click.FloatRange(0, 1)
 ABOVE_0 = click.FloatRange(min=0, min_open=True)
 FILE = click.Path(path_type=Path)
+OBJECTS, REQUESTS = click.IntRange(1, 5_000_000), click.IntRange(1, 20_000_000)
+"""What is made stands in RAM: about 40 bytes for an object, and 20 for a request, without what is compared later."""
+
 LIFETIME = click.IntRange(0, 2**31)
 
 _OPTIONS: list[tuple[str, dict[str, Any]]] = [
     ("--origin-count", {"type": ServerParam(), "help": "Sample origin to ask for its count. [default: via TARGET]"}),
     ("--host", {"default": "", "metavar": "NAME", "help": "Host of every request.  [default: the first target's]"}),
-    ("--objects", {"type": click.IntRange(1, 10**8), "default": 2000, "help": "Distinct objects; scans have more."}),
+    ("--objects", {"type": OBJECTS, "default": 2000, "help": "Distinct objects; scans have more."}),
     ("--zipf", {"type": click.FloatRange(0, 5), "default": 0.9, "help": "Skew of popularity."}),
-    ("--requests", {"type": click.IntRange(1, 10**9), "help": "Requests to send.  [default: 20000, or the trace's]"}),
+    ("--requests", {"type": REQUESTS, "help": "Requests to send.  [default: 20000, or the trace's]"}),
     ("--warm-up", {"type": CountParam(), "default": "0", "help": "Of them, the first that are not measured."}),
     ("--seed", {"type": int, "default": 42, "help": "The same seed asks for the same sequence."}),
     ("--median-size", {"type": SizeParam(), "default": "1.8KiB", "help": "Median of the sizes."}),

@@ -130,23 +130,30 @@ def _belady(
     return found
 
 
-def bound(requests: Sequence[Request], stores: Stores) -> tuple[tuple[int, int], tuple[int, int]]:
-    """The most hits, and octets of hits, that no policy can pass: at the edges, and in all tiers together.
+def bound(
+    requests: Sequence[Request], stores: Stores, seconds: float
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """The most hits, and octets of hits, that no policy can pass: at the edges, and in all tiers. Raises TookTooLong.
 
     Together, the tiers are one store with the room of all: whatever is hit anywhere was kept somewhere since it was
     asked for before.
     """
+    until = monotonic() + seconds
     edge, count = stores.edge, _targets(requests)
     room = edge.ram + edge.disk
-    each = [_most([one for one in requests if one.target == target], room) for target in range(count)]
+    each = [_most([one for one in requests if one.target == target], room, until) for target in range(count)]
     edges = sum(one[0] for one in each), sum(one[1] for one in each)
     whole = room * count + (stores.shield.ram + stores.shield.disk if stores.shield else 0)
-    return edges, _most(requests, whole)
+    return edges, _most(requests, whole, until)
 
 
-def _most(requests: Sequence[Request], room: int) -> tuple[int, int]:
+def _most(requests: Sequence[Request], room: int, until: float) -> tuple[int, int]:
+    def may_go_on() -> None:
+        if monotonic() > until:
+            raise TookTooLong("pfoo-l")
+
     kept = [one for one in requests if one.lifetime]
-    return most_hits(editions(kept), room, warm_up=sum(not one.counts for one in kept))
+    return most_hits(editions(kept), room, sum(not one.counts for one in kept), may_go_on)
 
 
 def editions(requests: Sequence[Request]) -> list[tuple[str, int]]:
@@ -189,8 +196,12 @@ def compare(run: Run, stores: Stores, seconds: float = 120.0) -> list[dict[str, 
             continue
         whole = got.edge[0] + got.shield[0], got.edge[1] + got.shield[1]
         lines.append(_line(policy, got.edge, got if stores.shield else None, whole, asked))
-    edges, whole = bound(requests, stores)
-    lines.append(_line("pfoo-l", edges, None, whole, asked))
+    try:
+        most, whole = bound(requests, stores, seconds)
+    except TookTooLong:
+        lines.append(_line("pfoo-l", None, None, None, asked))
+    else:
+        lines.append(_line("pfoo-l", most, None, whole, asked))
     return lines
 
 

@@ -61,7 +61,7 @@ def log_normal_sizes(count: int, median: int, sigma: float, draw: random.Random)
 
 def zipf_sequence(objects: int, alpha: float, requests: int, draw: random.Random) -> Iterator[int]:
     """Object numbers; number k comes with a probability in proportion to 1 / (k + 1) ** alpha."""
-    weights = list(accumulate((rank + 1) ** -alpha for rank in range(objects)))
+    weights = array("d", accumulate((rank + 1) ** -alpha for rank in range(objects)))
     total = weights[-1]
     for _ in range(requests):
         yield min(bisect_left(weights, draw.random() * total), objects - 1)
@@ -90,7 +90,7 @@ def _sequence(mix: Mix) -> Iterator[int]:
 
 def _drifted(ranks: Iterator[int], mix: Mix) -> Iterator[int]:
     """The object that has each rank by then: two objects, drawn, change places every so many requests."""
-    by_rank = list(range(mix.objects))
+    by_rank = array("L", range(mix.objects))
     draw = random.Random(f"drift {mix.seed}")
     swaps_each = mix.drift * mix.objects / 2 / max(1, mix.requests)
     due = 0.0

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+
+STEP = 4096
+"""Requests between two calls of what may end the reckoning."""
 
 
 def bounds(requests: Sequence[tuple[str, int]], budget: int) -> tuple[float, float]:
@@ -12,22 +15,31 @@ def bounds(requests: Sequence[tuple[str, int]], budget: int) -> tuple[float, flo
     return hits / max(1, len(requests)), octets / max(1, total)
 
 
-def most_hits(requests: Sequence[tuple[str, int]], budget: int, warm_up: int = 0) -> tuple[int, int]:
+def most_hits(
+    requests: Sequence[tuple[str, int]],
+    budget: int,
+    warm_up: int = 0,
+    may_go_on: Callable[[], None] = lambda: None,
+) -> tuple[int, int]:
     """The most hits and the most octets of hits, each for itself, among the requests after the first `warm_up`.
 
     To hit, an object must be kept from its last request to this one, which takes size × time of the cache's room.
     The cheapest intervals are taken, as if they could be laid into the cache as into one bag, until it is full.
     What an interval takes before the warm-up is over takes no room of what is measured.
+    `may_go_on` is called now and then, and raises what ends it.
     """
     last: dict[tuple[str, int], int] = {}
     intervals: list[tuple[int, int]] = []  # how long, how large
     for at, request in enumerate(requests):
+        if at % STEP == 0:
+            may_go_on()
         before = last.get(request)
         if before is not None and at >= warm_up and request[1] <= budget:
             intervals.append((at - max(before, warm_up), request[1]))
         last[request] = at
     room = budget * max(0, len(requests) - warm_up)
     hits, _ = _taken(sorted(intervals, key=lambda one: one[0] * one[1]), room)
+    may_go_on()
     _, octets = _taken(sorted(intervals), room)
     return hits, octets
 

@@ -118,6 +118,8 @@ REFUSED = [
     (["--warm-up", "110%"], "share below 100%"),
     (["--edge-store", "64MiB,1GiB,1"], "RAM,DISK"),
     (["--edge-store", "much"], "much"),
+    (["--objects", "100000000"], "not in the range 1<=x<=5000000"),
+    (["--requests", "1000000000"], "not in the range 1<=x<=20000000"),
     (["--uncacheable", "0.6", "--short-lived", "0.6"], "more than all objects"),
 ]
 
