@@ -11,9 +11,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import br_text, idle, peers
+from bench import idle, results
+from bench.charts import peers_chart, scale_chart
 from bench.load import Results
-from bench.table import SCENARIOS, chart, show, write
+from bench.table import SCENARIOS, missing, rate_aims, show, write
 
 
 def main() -> int:
@@ -27,10 +28,10 @@ def main() -> int:
     asked = parser.parse_args()
     if unknown := set(asked.names) - set(names):
         parser.error(f"no such benchmark: {', '.join(sorted(unknown))}; there are {', '.join(names)}")
-    if missing := [*peers.missing_programs(), *br_text.missing_modules()]:
-        console.print(f"install these Debian packages first: apt-get install {' '.join(missing)}")
-        return 2
     chosen = asked.names or names
+    if packages := missing(chosen):
+        console.print(f"install these Debian packages first: apt-get install {' '.join(packages)}")
+        return 2
     found: dict[str, Results] = {}
     for name in chosen:
         if name == "idle":
@@ -44,9 +45,10 @@ def main() -> int:
             cost = idle.run(folder)
         for peer, each in cost.items():
             console.print(f"{peer}: {each:,.0f} bytes for each of {idle.CONNECTIONS:,} idle connections")
-        console.print(f"written to {write('idle', cost)}")
-    if (drawn := chart(found)) is not None:
-        console.print(f"chart: {drawn}")
+        console.print(f"written to {results.write('idle', {'bytes_a_connection': cost})}")
+    drawn = [peers_chart(found, rate_aims()), scale_chart(found["scale"]) if "scale" in found else None]
+    for path in filter(None, drawn):
+        console.print(f"chart: {path}")
     return 0
 
 

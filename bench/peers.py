@@ -12,7 +12,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 SERVER_CORE, LOAD_CORE = "0", "1"
@@ -47,10 +47,17 @@ def free_port() -> int:
     return port if port < 64000 else free_port()
 
 
-def missing_programs() -> list[str]:
-    """The programs that have to be installed first, by their Debian packages."""
-    packages = {"nginx": "nginx-light", "varnishd": "varnish", "wrk": "wrk", "taskset": "util-linux"}
-    return [package for program, package in packages.items() if shutil.which(program, path=_path()) is None]
+PACKAGES = {"nginx": "nginx-light", "varnishd": "varnish", "wrk": "wrk", "taskset": "util-linux"}
+"""Programs, and the Debian packages that have them."""
+
+
+def missing_programs(programs: Collection[str] = tuple(PACKAGES)) -> list[str]:
+    """Those of the programs that have to be installed first, by their Debian packages."""
+    return [
+        package
+        for program, package in PACKAGES.items()
+        if program in programs and shutil.which(program, path=_path()) is None
+    ]
 
 
 def _path() -> str:
