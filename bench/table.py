@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from bench import br_text, cold, hot_hits, mixed, not_modified, peers, results, scale
 from bench.aims import Aim, Figure, as_json, judge, p99, rate
@@ -76,8 +76,8 @@ def show(console: Console, scenario: Scenario, found: Results) -> None:
     """Print a table, one row for each peer, and below it whether the aims are met."""
     own = list(next(iter(found.values()))[0].told)
     table = Table(
-        "server", "requests/s", "p50 ms", "p99 ms", "µs of core", *own, "errors", "Edgeward ÷ this",
-        title=scenario.title, title_justify="left",
+        Column("server", no_wrap=True), Column("requests/s", no_wrap=True), "p50 ms", "p99 ms", "µs of core", *own, "errors", "Edgeward ÷ this",
+        title=scenario.title, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0),
     )  # fmt: skip
     for peer, rounds in found.items():
         table.add_row(
