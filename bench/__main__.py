@@ -20,6 +20,8 @@ from bench.table import SCENARIOS, missing, rate_aims, show, write
 def main() -> int:
     """The exit code: 2 when programs are missing."""
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=120)  # tables have up to ten columns
     names = [*SCENARIOS, "idle"]
     parser = argparse.ArgumentParser(prog="python -m bench", description="Edgeward beside NGINX and Varnish.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of: {', '.join(names)} (default: all)")

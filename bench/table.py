@@ -76,7 +76,8 @@ def show(console: Console, scenario: Scenario, found: Results) -> None:
     """Print a table, one row for each peer, and below it whether the aims are met."""
     own = list(next(iter(found.values()))[0].told)
     table = Table(
-        Column("server", no_wrap=True), Column("requests/s", no_wrap=True), "p50 ms", "p99 ms", "µs of core", *own, "errors", "Edgeward ÷ this",
+        Column("server", no_wrap=True), Column("requests/s", no_wrap=True), "p50 ms", "p99 ms",
+        "µs of core", *own, "errors", "Edgeward ÷ this",
         title=scenario.title, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0),
     )  # fmt: skip
     for peer, rounds in found.items():
