@@ -160,8 +160,8 @@ def _alike(result: dict[str, Any]) -> str:
     if not fits or len(found) != 1:
         return ""
     return (
-        "Nothing had to be evicted: all that was asked for fits an edge, and all policies are alike. A comparison takes"
-        " stores that are smaller than the footprint, or more objects."
+        "Nothing had to be evicted: all that was asked for fits an edge, and ours, LRU, FIFO and SIEVE are alike."
+        " A comparison takes stores that are smaller than the footprint, or more objects."
     )
 
 

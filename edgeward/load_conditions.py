@@ -23,7 +23,7 @@ def conditions(result: dict[str, Any]) -> list[tuple[str, str]]:
     if compared is not None:
         lines.append(("room", _rooms(compared)))
     if why := why_not(result):
-        lines.append(("compared", f"not compared with other policies: {why}"))
+        lines.append(("not compared with other policies", why))
     return lines
 
 
