@@ -31,5 +31,8 @@ class Counts:
         if now - self._told.get(kind, -QUIET) >= QUIET:
             self._told[kind] = now
             log.warning(
-                "store: %s fault (%d so far): %s", kind, self.faults[kind], error or "missing, or not what was written"
+                "store: %s fault (%d so far): %s",
+                kind,
+                self.faults[kind],
+                error or "missing, or not what was written",
             )
