@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Coroutine
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,6 +19,7 @@ from edgeward.addresses import Server, ServerParam
 from edgeward.faults import WorkFailed, reason
 from edgeward.purge import operator_key
 from httpcache.purge.client import OrderRefused, ask_nodes, retire_node
+from httpcache.purge.keys import PrivateKey
 
 T = TypeVar("T")
 
@@ -28,34 +30,62 @@ Examples:
   edgeward nodes --to http://127.0.0.1:9081 --key operator.key retire edge-8083
 
 \b
-A node that is retired is waited for by no receipt any more, and its name is free. If it comes back, it is known anew.
+--to and --key are needed in any case, and stand before `retire`.
 Exit codes: 0 done, 1 it was refused or nobody answers, 2 wrong usage."""
+
+RETIRE_EXAMPLES = """\b
+Examples:
+  edgeward nodes --to http://127.0.0.1:9081 --key operator.key retire edge-8083
+  edgeward nodes --to http://127.0.0.1:9081 --key operator.key retire edge-8083 --force
+  edgeward nodes --to http://127.0.0.1:9081 --key operator.key --json retire edge-8083
+
+\b
+No receipt waits any more for a node that is retired, and its name is free. If it comes back, it is known anew.
+Exit codes: 0 it is retired, 1 it was refused or nobody answers, 2 wrong usage."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the flags before the subcommand say; whether that is enough is seen where it is needed."""
+
+    to: Server | None
+    key: Path | None
+    audience: str
+    as_json: bool
+
+    def signer(self, context: click.Context) -> tuple[Server, PrivateKey]:
+        """Whom to ask, and the key to sign with. Raises click.UsageError, or Refused for the key."""
+        missing = [flag for flag, value in (("--to", self.to), ("--key", self.key)) if value is None]
+        if self.to is None or self.key is None:
+            where = " before `retire`" if context.command.name == "retire" else ""
+            raise click.UsageError(f"give {' and '.join(missing)}{where}", context)
+        return self.to, operator_key(self.key)
 
 
 @click.group(invoke_without_command=True, epilog=EXAMPLES)
-@click.option("--to", type=ServerParam(), required=True, help="Admin listener of the shield or of an edge.")
+@click.option("--to", type=ServerParam(), help="Admin listener of the shield or of an edge.  [required]")
 @click.option(
-    "--key", type=click.Path(path_type=Path), required=True, metavar="FILE", help="Operator's private key."
+    "--key", type=click.Path(path_type=Path), metavar="FILE", help="Operator's private key.  [required]"
 )
 @click.option(
     "--audience", default="edgeward", show_default=True, help="What purge.audience is at the nodes."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print what is answered as JSON.")
 @click.pass_context
-def nodes(context: click.Context, to: Server, key: Path, audience: str, as_json: bool) -> None:
+def nodes(context: click.Context, to: Server | None, key: Path | None, audience: str, as_json: bool) -> None:
     """List the nodes that purge orders reach, or retire one."""
-    private = operator_key(key)
-    context.obj = (to, private, audience, as_json)
+    context.obj = Asked(to, key, audience, as_json)
     if context.invoked_subcommand is not None:
-        return
-    told = _answer(ask_nodes(to.url, private, audience=audience), to)
+        return  # which may be asked for its help alone
+    server, private = context.obj.signer(context)
+    told = _answer(ask_nodes(server.url, private, audience=audience), server)
     if as_json:
         click.echo(json.dumps(told, indent=2))
     else:
         Console().print(nodes_table(told), highlight=False)
 
 
-@nodes.command(epilog=EXAMPLES)
+@nodes.command(epilog=RETIRE_EXAMPLES)
 @click.argument("name")
 @click.option(
     "--force", is_flag=True, help="Also while it follows the log, as one whose key was stolen does."
@@ -63,9 +93,10 @@ def nodes(context: click.Context, to: Server, key: Path, audience: str, as_json:
 @click.pass_context
 def retire(context: click.Context, name: str, force: bool) -> None:
     """Forget the node NAME, which has left for good."""
-    to, private, audience, as_json = context.obj
-    _answer(retire_node(to.url, private, name, force=force, audience=audience), to)
-    click.echo(json.dumps({"retired": name}) if as_json else f"{name} is retired")
+    asked: Asked = context.obj
+    to, private = asked.signer(context)
+    _answer(retire_node(to.url, private, name, force=force, audience=asked.audience), to)
+    click.echo(json.dumps({"retired": name}) if asked.as_json else f"{name} is retired")
 
 
 def _answer(asked: Coroutine[Any, Any, T], to: Server) -> T:

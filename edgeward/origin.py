@@ -199,7 +199,10 @@ Examples:
 
 \b
 Query of /objects/KEY: size (bytes), ttl (max-age, seconds), delay (seconds), status, tag, type,
-etag=0 (none), last_modified (Unix seconds, 0 is none), cache_control (the whole value), chunked=1."""
+etag=0 (none), last_modified (Unix seconds, 0 is none), cache_control (the whole value), chunked=1.
+
+\b
+Exit codes: 0 stopped as told, 2 wrong usage or port in use."""
 
 
 @click.command(epilog=EXAMPLES)

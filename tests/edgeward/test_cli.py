@@ -5,18 +5,46 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import click
 import pytest
 from click.testing import CliRunner
 
 from edgeward.cli import COMMANDS, main
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_has_help_with_examples(name):
-    got = CliRunner().invoke(main, [name, "--help"])
+def commands_below(group, names=()):
+    """The names of every command and every command nested in it, as they are typed."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        yield (*names, name)
+        if isinstance(command, click.Group):
+            yield from commands_below(command, (*names, name))
+
+
+COMMAND_NAMES = list(commands_below(main))
+
+
+def test_nested_commands_are_walked():
+    assert {("nodes", "retire"), ("keys", "new"), ("keys", "show"), ("keys", "token")} < set(COMMAND_NAMES)
+    assert {names[0] for names in COMMAND_NAMES} == set(COMMANDS)
+
+
+@pytest.mark.parametrize("names", COMMAND_NAMES, ids=" ".join)
+def test_every_command_has_help_with_usage_examples_and_exit_codes(names):
+    got = CliRunner().invoke(main, [*names, "--help"])
     assert got.exit_code == 0, got.stderr
-    assert "Examples:" in got.stdout
-    assert f"edgeward {name}" in got.stdout
+    for said in (f"Usage: main {' '.join(names)}", "Examples:", f"edgeward {names[0]}", "Exit codes:"):
+        assert said in got.stdout
+
+
+def test_what_nodes_needs_is_asked_for_when_it_runs():
+    for arguments, says in (
+        (["nodes"], "--to and --key"),
+        (["nodes", "retire", "x"], "--key before `retire`"),
+    ):
+        got = CliRunner().invoke(main, arguments)
+        assert got.exit_code == 2 and says in got.stderr
 
 
 def test_the_list_names_every_command():
