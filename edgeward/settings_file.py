@@ -14,7 +14,8 @@ from pydantic import BaseModel, ValidationError
 
 from edgeward.faults import Refused, reason
 from edgeward.settings_lines import Path_, key_lines
-from httpcache.settings import Settings
+from httpcache.setting_kinds import Conflict
+from httpcache.settings import ONE_BY_ONE, Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,29 +45,31 @@ class Flag:
 
 
 def parse_settings(
-    text: str, flags: tuple[Flag, ...] = (), defaults: Mapping[str, Any] | None = None
+    text: str | None, flags: tuple[Flag, ...] = (), defaults: Mapping[str, Any] | None = None
 ) -> Settings:
-    """Settings from TOML text; flags win over it, and it wins over `defaults`. Raises SettingsError."""
+    """Settings from TOML text, None where flags say all; flags win over it, and it wins over `defaults`.
+
+    Raises SettingsError.
+    """
     try:
-        values: dict[str, Any] = {**(defaults or {}), **tomllib.loads(text)}
+        values: dict[str, Any] = {**(defaults or {}), **tomllib.loads(text or "")}
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError([_syntax_fault(str(error), text)]) from error
-    faults = [fault for flag in flags if (fault := _set(values, flag, text))]
+        raise SettingsError([_syntax_fault(str(error), text or "")]) from error
+    faults = [fault for flag in flags if (fault := _set(values, flag, text or ""))]
     if faults:
         raise SettingsError(faults)
-    try:
-        return Settings.model_validate(values)
-    except ValidationError as error:
-        raise SettingsError(_faults(error, text, flags)) from error
+    settings, faults = _validated(values, Places(text, flags))
+    if settings is None or faults:
+        raise SettingsError(sorted(faults, key=lambda fault: (fault.line or 0, fault.key)))
+    return settings
 
 
 def load_settings(
     file: Path | None, flags: tuple[Flag, ...] = (), defaults: Mapping[str, Any] | None = None
 ) -> Settings:
     """Settings from a file, or from flags alone. Raises Refused with one line for each fault."""
-    text = read_text(file) if file else ""
     try:
-        return parse_settings(text, flags, defaults)
+        return parse_settings(read_text(file) if file else None, flags, defaults)
     except SettingsError as error:
         raise Refused("\n".join(fault_line(fault, file) for fault in error.faults)) from error
 
@@ -110,25 +113,77 @@ def _set(values: dict[str, Any], flag: Flag, text: str) -> SettingsFault | None:
     return None
 
 
-def _faults(error: ValidationError, text: str, flags: tuple[Flag, ...]) -> list[SettingsFault]:
-    lines = key_lines(text)
-    found: list[SettingsFault] = []
-    for one in error.errors(include_url=False):
-        path = tuple(part for part in one["loc"] if part != "[key]")
-        flag = next((flag for flag in flags if flag.path == path[: len(flag.path)]), None)
-        key = flag.name if flag else key_text(path)
-        line = None if flag else _line(lines, path)
-        found.append(SettingsFault(key, line, _message(one, path)))
-    return sorted(found, key=lambda fault: (fault.line or 0, fault.key))
+class Places:
+    """Where each setting was given: on which line of the file, or by which flag."""
+
+    def __init__(self, text: str | None, flags: tuple[Flag, ...]) -> None:
+        self.is_file = text is not None
+        self._lines = key_lines(text or "")
+        self._flags = flags
+
+    def fault(self, path: Path_, message: str) -> SettingsFault:
+        """A fault of the setting at `path`: named by flag, else by key, and the line of it or of what is around it."""
+        for flag in self._flags:
+            if flag.path == path[: len(flag.path)]:
+                return SettingsFault(flag.name, None, message)
+        return SettingsFault(key_text(path), self._line(path), message)
+
+    def _line(self, path: Path_) -> int | None:
+        while path:
+            if path in self._lines:
+                return self._lines[path]
+            path = path[:-1]
+        return 1 if self.is_file else None
 
 
-def _line(lines: Mapping[Path_, int], path: Path_) -> int | None:
-    """The line of a path, or of the nearest table around it."""
-    while path:
-        if path in lines:
-            return lines[path]
-        path = path[:-1]
-    return None
+def _validated(values: dict[str, Any], places: Places) -> tuple[Settings | None, list[SettingsFault]]:
+    """The settings, and every fault: of each by itself, then of those good ones that do not go together."""
+    faults: list[SettingsFault] = []
+    wrong: list[Path_] = []
+    settings: Settings | None = None
+    while settings is None:
+        try:
+            settings = Settings.model_validate(values, context=ONE_BY_ONE)
+        except ValidationError as error:
+            found = [
+                (tuple(part for part in one["loc"] if part != "[key]"), one)
+                for one in error.errors(include_url=False)
+            ]
+            faults += [places.fault(path, _message(one, path)) for path, one in found]
+            wrong += [meant for path, one in found for meant in (path, _meant(one, path))]
+            if not any([_left_out(values, path) for path, _ in found]):
+                return None, faults
+    for conflict in settings.conflicts():
+        judged = (conflict.path, *conflict.others)
+        if not any(_overlap(path, one) for path in judged for one in wrong):
+            faults.append(_conflict_fault(conflict, settings, places))
+    return settings, faults
+
+
+def _left_out(values: Any, path: Path_) -> bool:
+    """Take out what is wrong, or the nearest table's key that it is in, so that the rest can be judged."""
+    holder: tuple[dict[str | int, Any], str | int] | None = None
+    for part in path:
+        if isinstance(values, dict) and part in values:
+            holder = (values, part)
+        elif not (isinstance(values, list) and isinstance(part, int) and part < len(values)):
+            break
+        values = values[part]
+    if holder is None:
+        return False
+    del holder[0][holder[1]]
+    return True
+
+
+def _overlap(one: Path_, other: Path_) -> bool:
+    return all(a == b for a, b in zip(one, other, strict=False))
+
+
+def _conflict_fault(conflict: Conflict, settings: Settings, places: Places) -> SettingsFault:
+    if conflict.path == ("origin",) and not places.is_file:
+        flags = "--origin" if settings.tier == "shield" else "--shield or --origin"
+        return SettingsFault("", None, f"no next hop: give {flags}")
+    return places.fault(conflict.path, conflict.message)
 
 
 def key_text(path: Path_) -> str:
@@ -143,15 +198,20 @@ def key_text(path: Path_) -> str:
     return text
 
 
+def _meant(one: Any, path: Path_) -> Path_:
+    """The setting that an unknown one is likely to be; else `path` itself."""
+    near = (
+        get_close_matches(str(path[-1]), fields_at(path[:-1]), 1) if one["type"] == "extra_forbidden" else []
+    )
+    return (*path[:-1], near[0]) if near else path
+
+
 def _message(one: Any, path: Path_) -> str:
     if one["type"] == "extra_forbidden":
-        names = list(fields_at(path[:-1]))
-        near = get_close_matches(str(path[-1]), names, 1)
-        return (
-            f"is not a setting; did you mean {near[0]}?"
-            if near
-            else f"is not a setting; there are {', '.join(names)}"
-        )
+        meant = _meant(one, path)
+        if meant != path:
+            return f"is not a setting; did you mean {meant[-1]}?"
+        return f"is not a setting; there are {', '.join(fields_at(path[:-1]))}"
     message = str(one["msg"]).removeprefix("Value error, ").replace("Input should", "should")
     return f"{message[:1].lower()}{message[1:]}"
 

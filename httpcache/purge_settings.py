@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from httpcache.setting_kinds import BusUrls, Group, Seconds, Size
+from httpcache.setting_kinds import BusUrls, Conflict, Group, Seconds, Size
 
 
 class PurgeSettings(Group):
@@ -61,10 +62,21 @@ class PurgeSettings(Group):
     count_time: Seconds = 5.0
     """Longest look of a worker through its disk store for a dry order, in seconds; the rest is estimated from it."""
 
-    @model_validator(mode="after")
-    def _check_limits(self) -> PurgeSettings:
+    def conflicts(self) -> Iterator[Conflict]:
+        """Silence would count as cut off; and a log lives in one place."""
         if self.heartbeat >= self.lag_limit:
-            raise ValueError(
-                "`purge.heartbeat` is shorter than `purge.lag_limit`, or silence would count as cut off"
+            named, other, than = ("heartbeat", "lag_limit", "shorter")
+            if named not in self.model_fields_set:
+                named, other, than = ("lag_limit", "heartbeat", "longer")
+            other_is = f"`purge.{other}`, which is {getattr(self, other):g} s"
+            yield Conflict(
+                (named,), ((other,),), f"must be {than} than {other_is}, or silence would count as cut off"
             )
-        return self
+        if self.bus and self.log_at:
+            yield Conflict(
+                ("log_at",), (("bus",),), "names a node that keeps the log, but with `purge.bus` none does"
+            )
+        if self.bus and not self.keys:
+            yield Conflict(
+                ("bus",), (("keys",),), "needs `purge.keys`, the operators' public keys, at every node"
+            )

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, model_validator
 
 from httpcache.purge_settings import PurgeSettings
 from httpcache.setting_kinds import (
     Address,
     AdminAddress,
+    Conflict,
     Group,
+    Host,
     Network,
+    Path,
+    Prefix,
     Seconds,
     ServerUrl,
     Size,
     split_address,
 )
-from httpcache.spelling import one_spelling, without_dots
+
+ONE_BY_ONE = "one by one"
+"""Context of a validation that looks at each setting by itself; what goes together is asked of `conflicts` then."""
 
 
 class StoreSettings(Group):
@@ -158,6 +165,11 @@ class CodingSettings(Group):
     decoded_largest: Size = 2**30
     """Content that grows beyond this when it is decoded is broken off, in bytes."""
 
+    def conflicts(self) -> Iterator[Conflict]:
+        """Sizes between which nothing lies."""
+        yield from self.in_order("smallest", "largest", "coding.")
+        yield from self.in_order("high_smallest", "high_largest", "coding.")
+
 
 class ObserveSettings(Group):
     """What is told of the work."""
@@ -171,9 +183,9 @@ class ObserveSettings(Group):
 class SitePolicy(Group):
     """What holds for the requests of one host and path prefix, beside the RFCs. Defaults follow the RFCs alone."""
 
-    host: str = "*"
+    host: Host = "*"
     """Host this policy is for; "*" is any, "*.example.com" any below it."""
-    prefix: str = "/"
+    prefix: Prefix = "/"
     """Path prefix this policy is for; of several that fit, the longest wins, a named host before "*"."""
     bypass: bool = False
     """Forward everything, store and reuse nothing."""
@@ -198,6 +210,15 @@ class SitePolicy(Group):
     set_cookie: Literal["strip", "refuse"] = "refuse"
     """A response with Set-Cookie that is explicitly public: stored without the field, or not stored."""
 
+    def conflicts(self) -> Iterator[Conflict]:
+        """Lifetimes between which nothing lies, and rules for a query that is left out."""
+        yield from self.in_order("min_ttl", "max_ttl")
+        for name in ("query_only", "query_without", "query_sorted"):
+            if self.query == "ignore" and getattr(self, name):
+                yield Conflict(
+                    (name,), (("query",),), 'has no effect: `query = "ignore"` leaves out all of the query'
+                )
+
 
 class Settings(Group):
     """All settings of one node."""
@@ -209,7 +230,7 @@ class Settings(Group):
     listen: Address = "127.0.0.1:8080"
     """Address for clients (of a shield: for edges)."""
     admin: AdminAddress = ""
-    """Address of the admin listener. Empty: 127.0.0.1, the port of `listen` plus 1000."""
+    """Address of the admin listener. Empty: 127.0.0.1, and the port of `listen` plus 1000; minus 1000 above 64535."""
     data: str = ""
     """Data folder of the node. Empty: edgeward-data/NAME in the working directory."""
     workers: int = Field(default=1, ge=1, le=256)
@@ -220,7 +241,7 @@ class Settings(Group):
     """Shields that an edge asks, by rendezvous hashing of the cache key."""
     origin_without_shield: bool = False
     """Whether an edge asks the origin itself while no shield can be reached."""
-    origins: dict[str, ServerUrl] = Field(default_factory=dict)
+    origins: dict[Host, ServerUrl] = Field(default_factory=dict)
     """Origins by host, as in {"www.example.com" = "http://10.0.0.5"}; others go to `origin`."""
     origin_host: Literal["client", "origin"] = "client"
     """The Host sent to the origin: the client's, or the origin's own name."""
@@ -234,18 +255,26 @@ class Settings(Group):
     """Policies by host and path prefix."""
 
     @model_validator(mode="after")
-    def _check_next_hop(self) -> Settings:
-        if self.tier == "shield" and self.shields:
-            raise ValueError("a shield asks origins: `shields` is for edges")
-        if self.purge.bus and (self.purge.log_at or not self.purge.keys):
-            raise ValueError(
-                "`purge.bus` needs `purge.keys`, the operators' keys, at every node, and no `purge.log_at`"
-            )
-        if self.origin_without_shield and not (self.origin or self.origins):
-            raise ValueError("`origin_without_shield` needs `origin` or `origins`")
-        if not (self.origin or self.shields or self.origins):
-            raise ValueError("no next hop: give `origin`, `origins` or, at an edge, `shields`")
+    def _check_conflicts(self, info: ValidationInfo) -> Settings:
+        if info.context != ONE_BY_ONE and (conflict := next(self.conflicts(), None)):
+            raise ValueError(f"`{'.'.join(map(str, conflict.path))}` {conflict.message}")
         return self
+
+    def conflicts(self) -> Iterator[Conflict]:
+        """What does not go together, here and in every table."""
+        origins: tuple[Path, ...] = (("origin",), ("origins",))
+        if self.tier == "shield" and self.shields:
+            yield Conflict(("shields",), (("tier",),), "is for edges: a shield asks origins")
+        if not (self.origin or self.shields or self.origins):
+            wanted = "`origin` or `origins`" if self.tier == "shield" else "`shields`, `origin` or `origins`"
+            yield Conflict(("origin",), (*origins, ("shields",), ("tier",)), f"no next hop: give {wanted}")
+        elif self.origin_without_shield and not (self.origin or self.origins):
+            yield Conflict(("origin_without_shield",), origins, "needs `origin` or `origins`")
+        for name in type(self).model_fields:
+            if isinstance(group := getattr(self, name), Group):
+                yield from (one.within(name) for one in group.conflicts())
+        for index, site in enumerate(self.sites):
+            yield from (one.within("sites", index) for one in site.conflicts())
 
     @property
     def node_name(self) -> str:
@@ -281,28 +310,3 @@ class Settings(Group):
 def admin_port(port: int) -> int:
     """The port of the admin listener where none is given: 1000 above, or below when there is none above."""
     return port + 1000 if port + 1000 <= 65535 else port - 1000
-
-
-def policy_for(sites: tuple[SitePolicy, ...], host: str, path: str) -> SitePolicy:
-    """The policy of a request: a named host before a wildcard before "*", then the longest prefix; else the default."""
-    if not sites:
-        return _DEFAULT_POLICY
-    # What is stored under one spelling is ordered under another: both must find the same policy.
-    path = without_dots(one_spelling(path))
-    best, best_rank = _DEFAULT_POLICY, (-1, -1)
-    for site in sites:
-        rank = (_host_rank(site.host, host), len(site.prefix))
-        if rank[0] >= 0 and path.startswith(one_spelling(site.prefix)) and rank > best_rank:
-            best, best_rank = site, rank
-    return best
-
-
-_DEFAULT_POLICY = SitePolicy()
-
-
-def _host_rank(pattern: str, host: str) -> int:
-    if pattern == "*":
-        return 0
-    if pattern.startswith("*."):
-        return len(pattern) if host.endswith(pattern[1:]) else -1
-    return 1000 if pattern.lower() == host else -1

@@ -9,8 +9,8 @@ from functools import lru_cache
 
 from httpcache.messages import RequestHead
 from httpcache.rules.request_target import normal_authority
-from httpcache.settings import SitePolicy, policy_for
-from httpcache.spelling import one_spelling
+from httpcache.settings import SitePolicy
+from httpcache.spelling import one_spelling, without_dots
 
 _URL = re.compile(
     r"(?:(?P<scheme>https?)://)?(?P<authority>[^/?#\s]+)(?P<target>[/?][^#\x00-\x20\x7f]*)?",
@@ -89,3 +89,28 @@ def uri_of_url(url: str, sites: Sequence[SitePolicy]) -> str | None:
     if target.startswith("?"):
         target = f"/{target}"
     return authority + normal_target(one_spelling(target), policy_for(tuple(sites), authority, target))
+
+
+def policy_for(sites: tuple[SitePolicy, ...], host: str, path: str) -> SitePolicy:
+    """The policy of a request: a named host before a wildcard before "*", then the longest prefix; else the default."""
+    if not sites:
+        return _DEFAULT_POLICY
+    # What is stored under one spelling is ordered under another: both must find the same policy.
+    path = without_dots(one_spelling(path))
+    best, best_rank = _DEFAULT_POLICY, (-1, -1)
+    for site in sites:
+        rank = (_host_rank(site.host, host), len(site.prefix))
+        if rank[0] >= 0 and path.startswith(one_spelling(site.prefix)) and rank > best_rank:
+            best, best_rank = site, rank
+    return best
+
+
+_DEFAULT_POLICY = SitePolicy()
+
+
+def _host_rank(pattern: str, host: str) -> int:
+    if pattern == "*":
+        return 0
+    if pattern.startswith("*."):
+        return len(pattern) if host.endswith(pattern[1:]) else -1
+    return 1000 if pattern == host else -1

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from httpcache.messages import RequestHead
 from httpcache.observe.access_log import told_answer
 from httpcache.rules.answers import Context
-from httpcache.rules.cache_key import cache_key
+from httpcache.rules.cache_key import cache_key, policy_for
 from httpcache.rules.decisions import Standing
 from httpcache.rules.forwarding import is_loop
 from httpcache.serve.forms import Forms
@@ -18,7 +18,6 @@ from httpcache.serve.plain_head import PlainHead, plain_request, read_plain_head
 from httpcache.serve.ready import make_ready, name_of, varying_names
 from httpcache.serve.tier import Tier, invalidation_names
 from httpcache.serve.transaction import read_mark
-from httpcache.settings import policy_for
 from httpcache.store.ram import Shelf
 
 UNREADY = object()

@@ -10,7 +10,7 @@ from httpcache import clock
 from httpcache.fetch.collapse import Joined
 from httpcache.messages import PurgeMark, RequestHead, StoredResponse
 from httpcache.observe import metrics
-from httpcache.rules.cache_key import CacheKey, cache_key
+from httpcache.rules.cache_key import CacheKey, cache_key, policy_for
 from httpcache.rules.collapsing import Apart, Going, Sharing, Way, decide_way, is_never_stored, is_own_wish
 from httpcache.rules.decisions import (
     Candidate,
@@ -39,7 +39,7 @@ from httpcache.serve.refreshing import Refreshing
 from httpcache.serve.tier import Tier
 from httpcache.serve.transcoding import TranscodedContent
 from httpcache.serve.waiting import Waiting
-from httpcache.settings import SitePolicy, policy_for
+from httpcache.settings import SitePolicy
 
 ATTEMPTS = 3
 """Times a request may find that what it waited for does not serve it, before it goes forward by itself."""

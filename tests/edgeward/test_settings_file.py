@@ -15,6 +15,7 @@ from edgeward.cli import main
 from edgeward.node import node_settings
 from edgeward.settings_file import Flag, SettingsError, parse_settings
 from edgeward.settings_lines import key_lines
+from httpcache.rules.cache_key import policy_for
 from httpcache.settings import Settings
 
 FAULTS = [
@@ -48,7 +49,73 @@ FAULTS = [
     ("no network", "origin='http://a'\nserve.trusted_proxies=['x']", [("serve.trusted_proxies[0]", 2, "10.0.0.0/8")]),
     ("a name that cannot stand in a field", "origin='http://a'\nname = 'a b'", [("name", 2, "pattern")]),
     ("a table that is a value", "origin='http://a'\nstore = 5", [("store", 2, "dictionary")]),
-    ("no next hop", "listen = '127.0.0.1:80'", [("", None, "no next hop")]),
+    ("no next hop", "listen = '127.0.0.1:80'", [("origin", 1, "no next hop: give `shields`, `origin` or `origins`")]),
+    ("no next hop in an empty file", "", [("origin", 1, "no next hop")]),
+    ("no next hop as its key is misspelt", "orign = 'http://a'", [("orign", 1, "did you mean origin?")]),
+    ("no next hop of a shield", "tier = 'shield'", [("origin", 1, "no next hop: give `origin` or `origins`")]),
+    (
+        "a shield behind shields",
+        "origin = 'http://a'\ntier = 'shield'\nshields = ['http://b']",
+        [("shields", 3, "is for edges")],
+    ),
+    (
+        "no origin beside shields",
+        "shields = ['http://a']\norigin_without_shield = true",
+        [("origin_without_shield", 2, "needs `origin`")],
+    ),
+    (
+        "a heartbeat longer than the limit",
+        "origin='http://a'\n[purge]\n\nheartbeat = 40",
+        [("purge.heartbeat", 4, "must be shorter than `purge.lag_limit`, which is 30 s")],
+    ),
+    (
+        "a limit shorter than the heartbeat",
+        "origin='http://a'\n[purge]\nlag_limit = 1",
+        [("purge.lag_limit", 3, "must be longer than `purge.heartbeat`, which is 2 s")],
+    ),
+    ("a bus without keys", "origin='http://a'\n[purge]\nbus='nats://b:4222'", [("purge.bus", 3, "needs `purge.keys`")]),
+    (
+        "a bus beside a keeper",
+        "origin='http://a'\n[purge]\nlog_at='http://c'\nkeys='k'\nbus='nats://b:4222'",
+        [("purge.log_at", 3, "names a node")],
+    ),
+    (
+        "sizes between which nothing lies",
+        "origin='http://a'\n[coding]\nsmallest='2KiB'\nlargest='1KiB'",
+        [("coding.smallest", 3, "must not be more than `coding.largest`, which is 1024")],
+    ),
+    (
+        "a largest size below the least, which is the default",
+        "origin='http://a'\n[coding]\nlargest=10",
+        [("coding.largest", 3, "must not be less than `coding.smallest`, which is 1024")],
+    ),
+    (
+        "lifetimes between which nothing lies",
+        "origin='http://a'\n[[sites]]\nmax_ttl=1\nmin_ttl=2",
+        [("sites[0].min_ttl", 4, "must not be more than `max_ttl`")],
+    ),
+    (
+        "a query that is ignored, and its parameters",
+        "origin='http://a'\n[[sites]]\nquery='ignore'\nquery_only=['a']\nquery_sorted=true",
+        [("sites[0].query_only", 4, "has no effect"), ("sites[0].query_sorted", 5, "has no effect")],
+    ),
+    (
+        "what each is wrong by itself, and what does not go together",
+        "listen='x'\norigin='http://a'\n[purge]\nheartbeat=40\n[fetch]\nfields=1\n[[sites]]\nmin_ttl=2\nmax_ttl=1\nhost=5",
+        [
+            ("listen", 1, "HOST:PORT"),
+            ("purge.heartbeat", 4, "shorter"),
+            ("fetch.fields", 6, "greater"),
+            ("sites[0].min_ttl", 8, "more"),
+            ("sites[0].host", 10, "string"),
+        ],
+    ),
+    (
+        "nothing is said of a pair of which one is wrong",
+        "origin='http://a'\n[purge]\nheartbeat=40\nlag_limit='x'",
+        [("purge.lag_limit", 4, "number")],
+    ),
+    ("nor of a next hop that is wrong", "shields = ['x', 'y']", [("shields[0]", 1, "URL"), ("shields[1]", 1, "URL")]),
     ("not TOML", "origin = 'http://a'\nlisten 5", [("", 2, "is not TOML: expected '='")]),
     ("cut off", "origin = 'http://a'\n[store", [("", 2, "is not TOML")]),
     ("several at once", "x = 1\norigin='y'\n[store]\nram='z'", [("x", 1, ""), ("origin", 2, ""), ("store.ram", 4, "")]),
@@ -63,6 +130,51 @@ def test_faults_are_named_by_key_and_line(text, expected):
     for fault, (_, _, says) in zip(caught.value.faults, expected, strict=True):
         assert says in fault.message
         assert "\n" not in fault.message
+
+
+NO_HOSTS = [
+    "http://www.example.com/",
+    "www.example.com/",
+    "a b",
+    "",
+    "*.",
+    "a.*",
+    "*a.example",
+    "é.example",
+    "a:x",
+]
+NO_PREFIXES = ["static/", "", "http://a/b", "/a b", "/a?b", "/a#b", "/a/../b/", "/%2e/", "/\\u0007"]
+
+
+@pytest.mark.parametrize("host", NO_HOSTS)
+def test_a_policy_for_what_is_no_host_is_a_fault(host):
+    with pytest.raises(SettingsError) as caught:
+        parse_settings(f'origin="http://a"\n[[sites]]\n\nhost="{host}"')
+    assert [(fault.key, fault.line) for fault in caught.value.faults] == [("sites[0].host", 4)]
+    assert "is not a host" in caught.value.faults[0].message
+
+
+@pytest.mark.parametrize("host", ["*", "a.example", "*.a.example", "A.example.", "a:8080", "[::1]:80", "x_y"])
+@pytest.mark.parametrize("prefix", ["/", "/a", "/.well-known", "/%7Ea/", "/é/", "/a/."])
+def test_every_policy_that_is_good_fits_a_request(host, prefix):
+    asked = host.replace("*", "x").lower().removesuffix(".")
+    site = parse_settings(
+        f'origin="http://a"\n[[sites]]\nbypass=true\nhost="{host}"\nprefix="{prefix}"'
+    ).sites
+    assert policy_for(site, asked, f"{prefix}x").bypass
+
+
+@pytest.mark.parametrize("prefix", NO_PREFIXES)
+def test_a_policy_for_what_no_path_begins_with_is_a_fault(prefix):
+    with pytest.raises(SettingsError) as caught:
+        parse_settings(f'origin="http://a"\n[[sites]]\n\nprefix="{prefix}"')
+    assert [(fault.key, fault.line) for fault in caught.value.faults] == [("sites[0].prefix", 4)]
+
+
+def test_an_origin_by_what_is_no_host_is_a_fault():
+    with pytest.raises(SettingsError) as caught:
+        parse_settings("[origins]\n'http://a/' = 'http://a'")
+    assert [(fault.key, fault.line) for fault in caught.value.faults] == [('origins."http://a/"', 2)]
 
 
 LINES = """\
@@ -131,7 +243,8 @@ def test_the_origin_flag_of_an_edge_names_the_next_hop_whatever_the_file_says(tm
 
 
 COMMANDS = [
-    (["edge"], "edgeward: no next hop: give `origin`, `origins` or, at an edge, `shields`\n"),
+    (["edge"], "edgeward: no next hop: give --shield or --origin\n"),
+    (["shield"], "edgeward: no next hop: give --origin\n"),
     (["edge", "--shield", "x"], "edgeward: --shield[0]: is not the URL"),
     (["edge", "--listen", "x", "--origin", "http://a"], "edgeward: --listen: is not an address"),
     (["shield", "--origin", "http://a", "--disk", "much"], "edgeward: --disk: is not a size"),

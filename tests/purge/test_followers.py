@@ -123,5 +123,5 @@ async def test_the_history_of_large_orders_comes_in_pages(admin, key, monkeypatc
 
 
 def test_a_heartbeat_as_long_as_the_lag_limit_is_a_fault_in_the_settings():
-    with pytest.raises(ValueError, match=r"`purge\.heartbeat` is shorter than `purge\.lag_limit`"):
+    with pytest.raises(ValueError, match=r"`purge\.heartbeat` must be shorter than `purge\.lag_limit`"):
         Settings.model_validate({"origin": "http://h", "purge": {"heartbeat": 60, "lag_limit": 30}})

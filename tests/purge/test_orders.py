@@ -14,8 +14,8 @@ from httpcache.purge.orders import Kind, Order, normal_name, normalised, parse_o
 from httpcache.purge.problems import Problem
 from httpcache.purge.rights import Rights
 from httpcache.purge.watermarks import Watermarks
-from httpcache.rules.cache_key import cache_key
-from httpcache.settings import SitePolicy, policy_for
+from httpcache.rules.cache_key import cache_key, policy_for
+from httpcache.settings import SitePolicy
 
 GOOD = [
     ("a URL", {"kind": "url", "targets": ["http://h.example/a"]}, Order(Kind.URL, ("http://h.example/a",))),

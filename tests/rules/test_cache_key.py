@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from httpcache.messages import Fields, RequestHead
-from httpcache.rules.cache_key import cache_key, normal_target, uri_of_url
-from httpcache.settings import SitePolicy, policy_for
+from httpcache.rules.cache_key import cache_key, normal_target, policy_for, uri_of_url
+from httpcache.settings import SitePolicy
 from tests.rules.things import POLICY, get
 
 TARGETS = [
