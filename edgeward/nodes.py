@@ -82,6 +82,8 @@ def nodes(context: click.Context, to: Server | None, key: Path | None, audience:
     if as_json:
         click.echo(json.dumps(told, indent=2))
     else:
+        # A line of its own: as the title of a narrow table it would be broken.
+        click.echo(f"purge log: epoch {told['epoch']}, newest order {told['newest']}")
         Console().print(nodes_table(told), highlight=False)
 
 
@@ -110,8 +112,7 @@ def _answer(asked: Coroutine[Any, Any, T], to: Server) -> T:
 
 def nodes_table(told: dict[str, Any]) -> Table:
     """The nodes, and their workers where one has several."""
-    title = f"purge log: epoch {told['epoch']}, newest order {told['newest']}"
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("node")
     table.add_column("state")
     table.add_column("applied", justify="right")

@@ -22,7 +22,8 @@ class PurgeSettings(Group):
     enrol: Literal["loopback", "never"] = "loopback"
     """Whether a node that connects from this machine is enrolled with the key that it shows, once per name."""
     log_at: str = ""
-    """URL of the admin listener that keeps the purge log. Empty: the first shield's host, its port plus 1000."""
+    """URL of the admin listener that keeps the purge log. Empty: the first shield's host, and its port plus 1000
+    (minus 1000 above 64535)."""
     bus: BusUrls = ""
     """NATS servers on which the purge log lives (JetStream), as in "nats://10.0.0.5:4222", several by commas.
     Empty: a node keeps it, see `log_at`."""

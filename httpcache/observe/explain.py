@@ -92,6 +92,8 @@ OTHER = {
     "status-ttl": "Its lifetime is what the settings give to this status (status_ttl).",
     "default-ttl": "Its lifetime is the settings' own, as the origin gives none (default_ttl).",
     "heuristic": "The origin gives no lifetime: it was guessed from Last-Modified.",
+    "no-cache": "The request, or what is stored, says that it must be validated before it is used (no-cache).",
+    "immutable": "The request asked for a validation, but the origin says that none is needed (immutable).",
     "max-stale": "The request allows a stale answer (max-stale).",
     "stale-while-revalidate": "It is being validated meanwhile, as the origin allows (stale-while-revalidate).",
     "stale-if-error": "The next hop failed, and the origin allows a stale answer then (stale-if-error).",
@@ -122,9 +124,18 @@ def explain(members: Sequence[Member]) -> list[TierStory]:
     return stories
 
 
+GENERAL: dict[str, str] = {str(token): text for token, text in FORWARDED.items()}
+
+CAUSES = frozenset(
+    standing for standing, text in STOOD.items() if text and standing is not Standing.TOLERATED
+)
+"""Why what is stored was not used, from outside of HTTP: told in the place of a general reason."""
+
+
 def _sentences(member: Member) -> list[str]:
     said = [_answered(member)] if member.hit else _forwarded(member)
-    if detail := detail_sentence(member.detail):
+    detail = detail_sentence(member.detail)
+    if detail and not _is_cause(member):
         said.append(detail)
     if member.hit or not member.stored:
         return said
@@ -155,9 +166,7 @@ def _lifetime(ttl: int) -> str:
 def _forwarded(member: Member) -> list[str]:
     if member.fwd is None:
         return ["It did not say whether it was a hit."]
-    said = [FORWARDED.get(ForwardReason(member.fwd), "") if member.fwd in list(ForwardReason) else ""]
-    if not said[0]:
-        said = [f"A miss: {member.fwd}."]
+    said = [_cause(member)]
     if member.collapsed:
         said.append("The request waited for a fetch that another request had begun, and shares its answer.")
     elif member.fwd_status == 304:
@@ -167,6 +176,17 @@ def _forwarded(member: Member) -> list[str]:
     else:
         said.append("The next hop was asked.")
     return said
+
+
+def _is_cause(member: Member) -> bool:
+    return not member.hit and member.fwd is not None and member.detail in CAUSES
+
+
+def _cause(member: Member) -> str:
+    if _is_cause(member):
+        text = DETAILS[member.detail]
+        return f"A miss: {text[0].lower()}{text[1:]}"
+    return GENERAL.get(member.fwd or "", f"A miss: {member.fwd}.")
 
 
 def detail_sentence(detail: str) -> str:

@@ -33,6 +33,12 @@ async def test_nodes_are_listed_with_workers_and_since_when_they_are_away(admin)
     assert "edge-1/1" in got.stdout and "away since 2023-11-14" in got.stdout
 
 
+async def test_the_log_is_told_in_one_line_however_narrow_the_table_is(admin):
+    told = json.loads((await run(admin, "--json")).stdout)
+    first = (await run(admin)).stdout.splitlines()[0]
+    assert first == f"purge log: epoch {told['epoch']}, newest order {told['newest']}"
+
+
 async def test_nodes_are_listed_as_json(admin):
     got = await run(admin, "--json")
     assert [node["node"] for node in json.loads(got.stdout)["nodes"]] == ["edge-1", "keeper"]

@@ -63,11 +63,33 @@ STORIES = [
         ],
     ),
     (
-        Said(fwd="miss", detail="purged"),
+        Said(fwd="uri-miss", fwd_status=200, stored=True, detail="purged"),
         [
-            "A miss: nothing that was stored could answer this request.",
-            "The next hop was asked.",
-            "What was stored has been purged.",
+            "A miss: what was stored has been purged.",
+            "The next hop was asked, and answered 200.",
+            "The answer was stored.",
+        ],
+    ),
+    (
+        Said(fwd="stale", fwd_status=304, detail="soft-purged"),
+        [
+            "A miss: what was stored has been purged softly: it must be validated first.",
+            "The next hop said that what is stored is still good (304), so no body was sent.",
+        ],
+    ),
+    (
+        Said(fwd="stale", fwd_status=304, detail="purge-log-silent"),
+        [
+            "A miss: the purge log has been out of reach for too long: nothing is reused without validation.",
+            "The next hop said that what is stored is still good (304), so no body was sent.",
+        ],
+    ),
+    (
+        Said(hit=True, ttl=90, detail="purge-log-silent-tolerated"),
+        [
+            "A hit: answered from its store; it remains fresh for 1 minute and 30 seconds.",
+            "The purge log has been out of reach for too long: what was stored was given all the same, "
+            "as purge.when_cut_off says.",
         ],
     ),
     (
@@ -83,7 +105,7 @@ STORIES = [
 ]
 
 
-@pytest.mark.parametrize(("said", "sentences"), STORIES, ids=[row[1][-1] for row in STORIES])
+@pytest.mark.parametrize(("said", "sentences"), STORIES, ids=[" ".join(row[1]) for row in STORIES])
 def test_a_tier_is_told_in_sentences(said, sentences):
     (story,) = explain([said])
     assert (story.name, list(story.sentences), story.earlier) == ("edge", sentences, False)
