@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import IO, Any
 
 import click
+
+from httpcache.fetch.failures import reason
+
+__all__ = ["Refused", "WorkFailed", "reason"]
 
 
 class Refused(click.ClickException):
@@ -24,10 +27,3 @@ class WorkFailed(Refused):
     """The work was begun and failed. Exit code 1."""
 
     exit_code = 1
-
-
-def reason(error: BaseException) -> str:
-    """One line that says what went wrong, for an error of the operating system or a library."""
-    number = getattr(error, "errno", None)
-    text = os.strerror(number) if number and number > 0 else str(error) or type(error).__name__
-    return " ".join(text.split())

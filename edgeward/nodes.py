@@ -105,7 +105,10 @@ def _answer(asked: Coroutine[Any, Any, T], to: Server) -> T:
     try:
         return asyncio.run(asked)
     except OrderRefused as error:
-        raise WorkFailed(f"refused: {reason(error)}") from error
+        said = reason(error)
+        if error.error == "node-follows":  # the API's reason names its own member
+            said = "the node follows the log, and would be named again: stop it first, or say --force"
+        raise WorkFailed(f"refused: {said}") from error
     except OSError as error:
         raise WorkFailed(f"cannot reach {to.url}: {reason(error)}") from error
 

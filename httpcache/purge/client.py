@@ -10,6 +10,7 @@ import aiohttp
 import msgspec
 
 from httpcache import clock
+from httpcache.fetch.failures import reason
 from httpcache.purge.keys import PrivateKey
 from httpcache.purge.tokens import order_token
 
@@ -71,7 +72,7 @@ async def _ask(
     except TimeoutError as error:
         raise TimeoutError(f"no answer within {timeout.total:g} seconds") from error
     except aiohttp.ClientError as error:
-        raise ConnectionError(str(error) or type(error).__name__) from error
+        raise ConnectionError(reason(error)) from error
     return _document(answer.status, text, expected)
 
 
@@ -82,5 +83,5 @@ def _document(status: int, text: bytes, expected: str) -> dict[str, Any]:
         document = {}
     if status in (200, 202) and expected in document:
         return document
-    reason = document.get("reason") or f"status {status}, and no receipt: is that the admin listener?"
-    raise OrderRefused(status, str(document.get("error", "")), str(reason))
+    said = document.get("reason") or f"status {status}, and no receipt: is that the admin listener?"
+    raise OrderRefused(status, str(document.get("error", "")), str(said))

@@ -16,6 +16,7 @@ import aiohttp
 import msgspec
 
 from httpcache import clock
+from httpcache.fetch.failures import reason
 from httpcache.messages import PurgeMark
 from httpcache.purge.feed_lines import LineFault
 from httpcache.purge.following import Following, Taken
@@ -33,6 +34,13 @@ T = TypeVar("T")
 
 START_WAIT = 2.0
 """Longest wait at start for the log to be followed to its end, in seconds."""
+CUT_OFF = {
+    "validate": "what is stored is validated before it is used",
+    "serve-stale": "what is stored is used as it is, though it may have been purged",
+    "refuse": "GET and HEAD are answered with 503",
+}
+"""What `purge.when_cut_off` means, for the log."""
+
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.05, 5.0
 """Pauses before connecting again, in seconds: doubled at each failure, and shortened at random."""
 CONNECT = 5.0
@@ -159,7 +167,7 @@ class Follower:
 
     def _complain(self, error: Exception) -> None:
         """Log a failure, once until it changes or ends."""
-        complaint = str(error) or type(error).__name__
+        complaint = reason(error)
         if complaint != self._complaint:
             self._complaint = complaint
             log.warning("not following the purge log: %s", complaint)
@@ -240,7 +248,9 @@ class Follower:
             if left <= 0 and not self.watermarks.is_silent:
                 self.watermarks.fall_silent()
                 log.warning(
-                    "cut off from the purge log for %g seconds: %s", limit, self._settings.purge.when_cut_off
+                    "cut off from the purge log for %g seconds: %s (purge.when_cut_off)",
+                    limit,
+                    CUT_OFF[self._settings.purge.when_cut_off],
                 )
             await (asyncio.sleep(left) if left > 0 else self._progress.wait())
 

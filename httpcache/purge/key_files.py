@@ -95,8 +95,10 @@ def read_key_file(path: Path, shared: Collection[str] = ()) -> tuple[PublicKey, 
         keys = tuple(public_key(member, shared) for member in members)
     except KeyFault as error:
         raise KeyFault(f"{path}: {error}") from error
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise KeyFault(f"{path}: is not a JWK set: {error}") from error
+    except ValueError as error:
+        raise KeyFault(f"{path}: is not JSON: {error}") from error
+    except (TypeError, KeyError, AttributeError) as error:
+        raise KeyFault(f'{path}: is not a JWK set: {{"keys": [...]}} is one') from error
     if mode & 0o002:
         raise KeyFault(f"{path} can be written by anyone (mode {mode:04o}): chmod 600 it")
     if mode & 0o077 and any(key.alg == "HS256" for key in keys):

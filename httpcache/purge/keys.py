@@ -89,7 +89,8 @@ def public_key(jwk: dict[str, Any], shared: Collection[str] = ()) -> PublicKey:
     except KeyFault:
         raise
     except Exception as error:  # whatever a library makes of members of odd types and sizes
-        raise KeyFault(f"key {shown}: is not a public key: {error}") from error
+        what = f"lacks {error}" if isinstance(error, KeyError) else "its members do not make a key"
+        raise KeyFault(f"key {shown}: is not a public key: {what}") from error
     kid, name = jwk.get("kid", made.kid), jwk.get("name", made.kid)
     if not isinstance(kid, str) or not isinstance(name, str):
         raise KeyFault(f"key {shown}: kid and name are text")
@@ -105,7 +106,7 @@ def _shared_secret(jwk: dict[str, Any]) -> PublicKey:
     try:
         secret = jwt.PyJWK.from_dict({"kty": "oct", "k": jwk["k"]}, algorithm="HS256").key
     except (KeyError, TypeError, ValueError, jwt.PyJWTError) as error:
-        raise KeyFault(f"key {kid}: is not a shared secret: {error}") from error
+        raise KeyFault(f"key {kid}: is not a shared secret: it has no k in base64url") from error
     if not isinstance(secret, bytes) or len(secret) < SHORTEST_SECRET:
         raise KeyFault(f"key {kid}: a shared secret has at least {SHORTEST_SECRET} bytes")
     return PublicKey(secret, "HS256", kid, name)
@@ -149,7 +150,24 @@ def load_private_key(path: Path) -> PrivateKey:
             raise KeyFault(f"{path}: only Ed25519, P-256 and RSA keys are used")
         return PrivateKey(key, named(key.public_key(), name))
     except (ValueError, TypeError, KeyError, UnsupportedAlgorithm, jwt.PyJWTError) as error:
-        raise KeyFault(f"{path}: is not a private key: {error}") from error
+        raise KeyFault(f"{path}: {_no_private_key(text)}") from error
+
+
+def _no_private_key(text: bytes) -> str:
+    """What a file is that is no private key, as far as it can be told."""
+    if b"ENCRYPTED" in text:
+        return "is encrypted: only keys without a passphrase are used"
+    if b"-----BEGIN PUBLIC KEY" in text:
+        return "is a public key: its private half signs"
+    try:
+        jwk = json.loads(text)
+    except ValueError:
+        return "is not a private key in PEM or JWK"
+    if isinstance(jwk, dict) and "keys" in jwk:
+        return "is a set of public keys (JWK set): a private key signs, as operator.key"
+    if isinstance(jwk, dict) and "kty" in jwk and "d" not in jwk:
+        return "is a public key: its private half signs"
+    return "is not a private key: a JWK has kty OKP, EC or RSA and the members of its private half"
 
 
 def new_operator(folder: Path, name: str = "operator") -> tuple[Path, Path]:

@@ -49,7 +49,7 @@ class NodesApi:
         if node == self._keeper.settings.node_name:
             return refuse(Problem(409, "node-keeps-log", "The node that keeps the log cannot be retired."))
         if self._follows(node) and not retirement.force:
-            reason = f"{node} follows the log, and would be named again: stop it first, or say `force`."
+            reason = f"{node} follows the log, and would be named again: stop it first, or say force (true)."
             return refuse(Problem(409, "node-follows", reason))
         try:
             known = await self._keeper.retire(node, body, str(bearer(request)))

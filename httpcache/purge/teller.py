@@ -10,6 +10,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
+from httpcache.fetch.failures import reason
+
 PATIENCE = 5.0
 """Longest wait for the keeper to accept a connection, and for its answer, in seconds."""
 LARGEST_ANSWER = 65536
@@ -81,4 +83,4 @@ class Teller:
 
 
 def _as_os_error(error: Exception) -> OSError:
-    return error if isinstance(error, OSError) else ConnectionError(str(error) or type(error).__name__)
+    return error if isinstance(error, OSError) else ConnectionError(reason(error))

@@ -19,6 +19,7 @@ import msgspec
 import uvloop
 
 from httpcache import clock
+from httpcache.fetch.failures import reason
 from httpcache.serve.sockets import StartError, listening
 from httpcache.serve.worker_report import WorkerReport
 from httpcache.setting_kinds import split_address
@@ -300,7 +301,7 @@ def run(settings: Settings, module: str) -> int:
     except DataFolderError as error:
         raise StartError(f"data: {error}") from error
     except (OSError, sqlite3.Error) as error:
-        raise StartError(f"data: cannot use {folder}: {error}") from error
+        raise StartError(f"data: cannot use {folder}: {reason(error)}") from error
 
 
 def _run_loop(make: Callable[[], Supervisor]) -> int:

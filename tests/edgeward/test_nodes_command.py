@@ -67,7 +67,8 @@ async def test_a_node_that_follows_is_retired_by_force_alone(admin, tmp_path):
     one = follower(admin, tmp_path / "e", "edge-2")
     await one.start()
     refused = await run(admin, "retire", "edge-2")
-    assert refused.exit_code == 1 and "edge-2 follows the log" in refused.stderr
+    assert refused.exit_code == 1 and "follows the log" in refused.stderr
+    assert "say --force" in refused.stderr
     assert (await run(admin, "retire", "edge-2", "--force")).stdout == "edge-2 is retired\n"
     await one.close()
 
@@ -76,7 +77,33 @@ async def test_a_listener_that_does_not_answer_is_told_in_a_line(admin):
     await admin.stop()
     got = await run(admin)
     await admin.start()
-    assert got.exit_code == 1 and got.stderr.startswith(f"edgeward: cannot reach {admin.url}")
+    assert got.exit_code == 1 and got.stderr == f"edgeward: cannot reach {admin.url}: Connection refused\n"
+
+
+BROKEN = [
+    (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel", "the answer broke off"),
+    (b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhel", "the answer broke off"),
+    (b"SSH-2.0-OpenSSH\r\n\r\n", "what answers there does not speak HTTP"),
+    (b"", "the connection was closed before an answer came"),
+]
+
+
+@pytest.mark.parametrize(("answer", "says"), BROKEN, ids=[str(row[0]) for row in BROKEN])
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_what_is_wrong_with_a_listener_is_told_in_our_words(admin, answer, says, scheme):
+    async def answers(reader, writer):
+        await reader.read(1)
+        writer.write(answer)
+        writer.close()
+
+    server = await asyncio.start_server(answers, "127.0.0.1", 0)
+    url = f"{scheme}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    key = admin.folder / "keys" / "operator.key"
+    got = await asyncio.to_thread(CliRunner().invoke, main, ["nodes", "--to", url, "--key", str(key)])
+    server.close()
+    assert got.exit_code == 1
+    assert got.stderr.startswith(f"edgeward: cannot reach {url}: {says if scheme == 'http' else ''}")
+    assert not any(word in got.stderr for word in ("Error", "ssl:", "[", "Operation not permitted"))
 
 
 async def test_a_printed_token_is_good_for_one_purge_request(admin):

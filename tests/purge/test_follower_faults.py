@@ -56,6 +56,28 @@ async def test_a_line_of_somebody_else_is_not_believed(admin, edge, tmp_path):
     assert (await admin.order("tag", "news"))["confirmed"]
 
 
+async def test_the_log_says_in_our_words_why_the_purge_log_is_not_followed(admin, tmp_path, caplog):
+    async def breaks_off(reader, writer):
+        await reader.read(1)
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel")
+        writer.close()
+
+    keeper = await asyncio.start_server(breaks_off, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{keeper.sockets[0].getsockname()[1]}"
+    purge = {"log_at": url, "heartbeat": 0.01, "lag_limit": 0.05, "when_cut_off": "serve-stale"}
+    edge = follower(admin, tmp_path / "e", "e", purge=purge)
+    await edge.start()
+    await until(lambda: "not following" in caplog.text and "cut off" in caplog.text)
+    await edge.close()
+    keeper.close()
+    told = {record.getMessage() for record in caplog.records}
+    assert "not following the purge log: the answer broke off" in told
+    assert (
+        "cut off from the purge log for 0.05 seconds: what is stored is used as it is, "
+        "though it may have been purged (purge.when_cut_off)"
+    ) in told
+
+
 async def test_of_two_that_enrol_under_one_name_at_once_one_is_refused(tmp_path):
     own = node_key(tmp_path / "keeper", "keeper").public
     gate = Gate(PurgeSettings(), tmp_path / "keeper", own, lambda: NOW)

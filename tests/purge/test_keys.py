@@ -6,7 +6,12 @@ import json
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
 
 from httpcache.purge.key_files import KeyFile, NodeKeys, read_key_file
 from httpcache.purge.keys import (
@@ -163,3 +168,37 @@ def test_an_enrolled_node_is_found_by_name_and_can_be_forgotten(tmp_path):
     assert NodeKeys(nodes.path).by_name("edge-1") == key
     nodes.forget("edge-1")
     assert nodes.by_name("edge-1") is None
+
+
+NO_PRIVATE_KEYS = [
+    ('{"keys": [{"kty": "OKP"}]}', "is a set of public keys"),
+    ('{"kty": "OKP", "crv": "Ed25519", "x": "AA"}', "is a public key"),
+    ('{"kty": 5, "d": "x"}', "is not a private key: a JWK has kty"),
+    ("{", "is not a private key in PEM or JWK"),
+    ("-----BEGIN PUBLIC KEY-----\n", "is a public key"),
+    ("-----BEGIN ENCRYPTED PRIVATE KEY-----\n", "is encrypted"),
+]
+
+
+@pytest.mark.parametrize(("text", "says"), NO_PRIVATE_KEYS, ids=[row[1] for row in NO_PRIVATE_KEYS])
+def test_what_is_no_private_key_is_told_in_our_words(tmp_path, text, says):
+    file = tmp_path / "k"
+    file.write_text(text)
+    file.chmod(0o600)
+    with pytest.raises(KeyFault) as caught:
+        load_private_key(file)
+    assert str(caught.value).startswith(f"{file}: {says}")
+
+
+def test_a_private_key_with_a_passphrase_is_told_so(tmp_path):
+    key = ec.generate_private_key(ec.SECP256R1())
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, BestAvailableEncryption(b"x"))
+    (tmp_path / "k").write_bytes(pem)
+    (tmp_path / "k").chmod(0o600)
+    with pytest.raises(KeyFault, match="is encrypted"):
+        load_private_key(tmp_path / "k")
+
+
+def test_what_a_public_key_lacks_is_named():
+    with pytest.raises(KeyFault, match="is not a public key: lacks 'x'"):
+        public_key({"kty": "OKP", "crv": "Ed25519"})
