@@ -86,7 +86,8 @@ class Follower:
         self._tasks: list[asyncio.Task[None]] = []
         self._failures = 0
         self._complaint = ""
-        self._is_stuck = False
+        self._in_vain: PurgeMark | None = None
+        """The least mark that was waited for in vain since there was progress."""
 
     async def start(self) -> None:
         """Load what was applied, follow, and wait a while for the end. Raises KeyFault, OSError, sqlite3.Error."""
@@ -118,12 +119,16 @@ class Follower:
     async def reached(self, mark: PurgeMark, timeout: float) -> bool:
         """Wait until the log is followed as far as `mark`; False when `timeout` seconds pass first.
 
-        Once that was in vain nobody waits until there is progress: a cut must not delay every request.
+        Once that was in vain nobody waits for that mark or a later one until there is progress: a cut must not delay
+        every request, nor a mark that somebody has made up those of tiers that ask for what is on its way.
         """
-        if self.watermarks.mark >= mark or self._is_stuck:
-            return self.watermarks.mark >= mark
+        if self.watermarks.mark >= mark:
+            return True
+        if self._in_vain is not None and mark >= self._in_vain:
+            return False
         has_reached = await self._wait_until(lambda: self.watermarks.mark >= mark, timeout)
-        self._is_stuck = not has_reached
+        if not has_reached:
+            self._in_vain = min(mark, self._in_vain or mark)
         return has_reached
 
     async def _wait_until(self, holds: Callable[[], bool], timeout: float) -> bool:
@@ -136,7 +141,7 @@ class Follower:
         return True
 
     def _progressed(self) -> None:
-        self._is_stuck = False
+        self._in_vain = None
         self._progress.set()
         self._progress = asyncio.Event()
 

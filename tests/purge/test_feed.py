@@ -167,6 +167,30 @@ async def test_a_request_waits_until_the_log_is_followed_as_far_as_its_mark(admi
     assert await waiting
 
 
+async def test_a_mark_that_somebody_has_made_up_keeps_nobody_from_waiting_for_a_true_one(admin, edge):
+    epoch = edge.watermarks.mark.epoch
+    lie, true = PurgeMark(epoch, 99_999_999), PurgeMark(epoch, 1)
+    await until(lambda: edge.is_following)
+    assert not await edge.reached(lie, 0.01)
+    waiting = asyncio.create_task(edge.reached(true, 5))
+    async with asyncio.timeout(5):  # who made it up does not wait again
+        assert not await edge.reached(lie, 60)
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    await admin.order("tag", "news")
+    assert await waiting
+
+
+async def test_nobody_waits_for_what_is_beyond_a_mark_that_did_not_come(admin, edge):
+    mark = edge.watermarks.mark
+    await edge.close()  # no progress from here on
+    assert not await edge.reached(PurgeMark(mark.epoch, 5), 0.01)
+    assert not await edge.reached(PurgeMark(mark.epoch, 3), 0.01)
+    async with asyncio.timeout(5):
+        for n in (3, 4, 5, 6):
+            assert not await edge.reached(PurgeMark(mark.epoch, n), 60)
+
+
 async def test_a_second_node_of_the_same_name_is_refused(admin, edge, tmp_path):
     other = follower(admin, tmp_path / "other", "edge-1")
     task = asyncio.create_task(other.start())
