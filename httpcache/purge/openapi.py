@@ -10,6 +10,7 @@ from aiohttp import web
 
 from httpcache.purge.batches import Batch
 from httpcache.purge.orders import LONGEST_WAIT, OrderDocument
+from httpcache.purge.tokens import CLOCK_SKEW, LONGEST_JTI, LONGEST_LIFE, SHORTEST_JTI
 
 REASONS = {
     400: "Not an order, or not a question.",
@@ -24,6 +25,16 @@ REASONS = {
     503: "The order could not be made durable: the error says whether it may be applied all the same.",
     504: "The node that keeps the log does not answer.",
 }
+
+
+TOKEN = (
+    "A JWT of an operator. Its header has `kid`, the key's id, and `alg`, as that key signs (EdDSA, ES256, RS256; "
+    "HS256 for shared secrets). Claims: `aud`, what purge.audience is (edgeward); `iss`, the key's `name` or `kid`; "
+    f"`iat`, Unix seconds, at most {CLOCK_SKEW:g} s in the future; `exp`, at most {LONGEST_LIFE:g} s ahead; `jti`, "
+    f"{SHORTEST_JTI} to {LONGEST_JTI} characters, a new one for each order; `sha256`, that of the body's octets in "
+    "hex digits of lower case (of a GET, of no octets). Optional: `nbf`; and `kinds`, `hosts`, `prefixes`, `tags`, "
+    "lists that narrow what it may order."
+)
 
 
 def _json(schema: dict[str, Any], description: str) -> dict[str, Any]:
@@ -158,7 +169,9 @@ def document() -> dict[str, Any]:
         "paths": _paths(),
         "components": {
             "schemas": {**made, **KEPT},
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": TOKEN}
+            },
         },
     }
 

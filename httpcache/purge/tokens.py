@@ -22,6 +22,8 @@ LIFE = 60.0
 """Life of the tokens made here, in seconds."""
 LONGEST_TOKEN = 16384
 """Characters of a token."""
+SHORTEST_JTI, LONGEST_JTI = 8, 200
+"""Characters of a `jti`."""
 NODE_AUDIENCE = "edgeward-node"
 
 _JWS = jwt.PyJWS()
@@ -125,8 +127,8 @@ def verify_order_token(
     claims, key = opened
     if claims.iss not in (key.name, key.kid):
         return _refused("issuer-unknown", "`iss` is not whom the key belongs to.")
-    if not 8 <= len(claims.jti) <= 200:
-        return _refused("claim-malformed", "`jti` has from 8 to 200 characters.")
+    if not SHORTEST_JTI <= len(claims.jti) <= LONGEST_JTI:
+        return _refused("claim-malformed", f"`jti` has from {SHORTEST_JTI} to {LONGEST_JTI} characters.")
     return _check(claims, body, audience, now, slack) or (claims, key)
 
 

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import re
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
+import msgspec
 import pytest
 import requests
 import schemathesis
@@ -13,6 +19,7 @@ from hypothesis import HealthCheck, given, settings
 
 from httpcache.purge import openapi
 from httpcache.purge.keys import load_private_key
+from httpcache.purge.tokens import OrderClaims
 from tests.purge.asking import ask, signed
 from tests.purge.nodes import Admin
 
@@ -89,3 +96,37 @@ def test_every_route_is_described():
     assert set(openapi.document()["paths"]) == {
         "/v1/purges", "/v1/purges/{id}", "/v1/nodes", "/v1/nodes/retire"
     }  # fmt: skip
+
+
+DOCS = (Path(__file__).parents[2] / "docs" / "purge.md").read_text()
+
+
+def test_every_claim_of_a_token_is_described_and_on_the_page():
+    names = {field.name for field in msgspec.structs.fields(OrderClaims)}
+    told = openapi.document()["components"]["securitySchemes"]["token"]["description"]
+    table = DOCS.partition("| claim | needed | value |")[2].partition("\n\n")[0]
+    rows = {line.split("`")[1]: line for line in table.splitlines() if line.startswith("| `")}
+    assert set(rows) == names
+    assert all(f"`{name}`" in told for name in {*names, "kid", "alg"})
+    required = {field.name for field in msgspec.structs.fields(OrderClaims) if field.required}
+    assert {name for name, row in rows.items() if "| yes |" in row} == required
+
+
+@pytest.mark.slow
+def test_the_client_on_the_page_purges(served, tmp_path):
+    (program,) = re.findall(r"```python\n(.*?)```", DOCS, re.DOTALL)
+    assert "http://127.0.0.1:9081" in program
+    program = program.replace("http://127.0.0.1:9081", served.url).replace('"wait": 5', '"wait": 0')
+    (tmp_path / "client.py").write_text(program)
+    done = subprocess.run(
+        [sys.executable, tmp_path / "client.py"],
+        cwd=served.folder / "keys",
+        env={**os.environ, "no_proxy": "*"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    # 202: nobody follows this log, so nobody confirms.
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("202 ") and "'who': 'operator'" in done.stdout
+    assert "'targets': ['news']" in done.stdout
