@@ -3,12 +3,39 @@
 from __future__ import annotations
 
 import struct
+from enum import StrEnum
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
 
 from httpcache.observe import metrics_files
 
 metrics_files.reserve()
+
+
+class Limit(StrEnum):
+    """Which limit ended a client connection."""
+
+    CONNECTIONS = "connections"
+    IDLE = "idle"
+    HEAD = "head"
+    BODY = "body"
+    READING = "reading"
+
+
+class Resumption(StrEnum):
+    """How a request for the rest of a body ended."""
+
+    CONTINUED = "continued"
+    CHANGED = "changed"
+    FAILED = "failed"
+
+
+class Place(StrEnum):
+    """Which store."""
+
+    RAM = "ram"
+    DISK = "disk"
+
 
 REQUESTS = Counter("edgeward_requests", "Requests answered, by how the answer came about.", ["served"])
 RESPONSE_BYTES = Counter(

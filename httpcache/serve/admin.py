@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 from collections.abc import Callable
 from pathlib import Path
 
 from aiohttp import web
 
+from httpcache import clock
 from httpcache.observe import metrics
 from httpcache.purge import api
 from httpcache.purge.keeper import LogKeeper
 from httpcache.serve.admin_server import AdminRunner
 from httpcache.serve.worker_report import WorkerReport
 from httpcache.settings import Settings
-from httpcache.store.counts import Counts
+from httpcache.store.counts import QUIET
+
+log = logging.getLogger("edgeward")
 
 
 class Admin:
@@ -35,7 +39,7 @@ class Admin:
         self._settings = settings
         self._metrics_folder = metrics_folder
         self._reports = reports
-        self._faults = Counts()
+        self._told_at = -QUIET
         app = web.Application(client_max_size=2**20)
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
@@ -91,6 +95,8 @@ class Admin:
         try:
             text = await asyncio.to_thread(metrics.exposition, str(self._metrics_folder))
         except metrics.NotTold as error:
-            self._faults.fault("metrics", error)
+            if clock.monotonic() - self._told_at >= QUIET:
+                self._told_at = clock.monotonic()
+                log.warning("what is counted cannot be told now: %s", error)
             return web.Response(text=f"not to be told now: {error}\n", status=503)
         return web.Response(body=text, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})

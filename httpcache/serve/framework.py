@@ -11,6 +11,7 @@ from aiohttp.http_exceptions import LineTooLong
 from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import RequestHandler, RequestPayloadError
 
+from httpcache.observe.metrics import Limit
 from httpcache.serve.any_method import AnyMethodParser, needs_any_method
 from httpcache.serve.limits import Watch, end_head
 from httpcache.serve.plain_head import END
@@ -114,7 +115,7 @@ class Handler(RequestHandler):
         elif is_between and data:
             watch.head_goes_on(len(data))
             if watch.head_octets > self._head_size and not watch.busy:
-                end_head(watch, 431, "Request Header Fields Too Large", "head")
+                end_head(watch, 431, "Request Header Fields Too Large", Limit.HEAD)
         if data:
             self._is_at_boundary = self._ends_a_message(data, came, had)
 

@@ -60,7 +60,7 @@ class GivingBack:
                 shelf = ram.peek(key)
                 if shelf is not None and all(self._is_gone(one) for one in shelf.candidates):
                     ram.drop(key)
-                    metrics.GIVEN_BACK.labels("ram").inc()
+                    metrics.GIVEN_BACK.labels(metrics.Place.RAM).inc()
             await self._rest(began)
 
     async def _through_disk(self) -> None:
@@ -71,7 +71,7 @@ class GivingBack:
             gone = [row for row in page.rows if all(self._is_gone(one) for one in row[2])]
             if gone:
                 disk.giving.remove(gone)
-                metrics.GIVEN_BACK.labels("disk").inc(len(gone))
+                metrics.GIVEN_BACK.labels(metrics.Place.DISK).inc(len(gone))
             await self._rest(began)
             if page.last is None:
                 return

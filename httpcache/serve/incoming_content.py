@@ -51,6 +51,6 @@ class IncomingContent:
 
     def _refused(self, status: int, detail: str) -> ValueError:
         if status == 408:
-            metrics.CUT.labels("body").inc()
+            metrics.CUT.labels(metrics.Limit.BODY).inc()
         self.refusal = Refusal(status, detail)
         return ValueError(detail)

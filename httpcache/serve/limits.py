@@ -96,7 +96,7 @@ class ConnectionLimits:
 
     def _refuse(self, transport: asyncio.Transport) -> None:
         """Say that there are too many connections, and close: a moment later, so that the client hears it."""
-        metrics.CUT.labels("connections").inc()
+        metrics.CUT.labels(metrics.Limit.CONNECTIONS).inc()
         transport.write(told(503, "Service Unavailable", "too many connections", "Retry-After: 1\r\n"))
         if self._refused >= REFUSED_AT_ONCE or not transport.can_write_eof():
             transport.close()
@@ -123,7 +123,7 @@ class ConnectionLimits:
         """Close the oldest connection without a request: idle ones must not keep others out."""
         for watch, _ in zip(self._watches, range(IDLE_LOOKED_AT), strict=False):
             if not watch.busy and not watch.head_began and not watch.transport.get_write_buffer_size():
-                metrics.CUT.labels("idle").inc()
+                metrics.CUT.labels(metrics.Limit.IDLE).inc()
                 self.leave(watch)
                 watch.transport.close()
                 return True
@@ -144,7 +144,7 @@ class ConnectionLimits:
                 if now > watch.ends_at:
                     watch.transport.close()
             elif watch.head_began and not watch.busy and self._is_head_late(watch, now):
-                end_head(watch, 408, "Request Timeout", "head")
+                end_head(watch, 408, "Request Timeout", metrics.Limit.HEAD)
             elif self._reads_too_slowly(watch, now):
                 _cut(watch)
             elif self._is_idle_for_too_long(watch, now):
@@ -195,7 +195,7 @@ class ConnectionLimits:
         return is_slow
 
 
-def end_head(watch: Watch, status: int, reason: str, limit: str) -> None:
+def end_head(watch: Watch, status: int, reason: str, limit: metrics.Limit) -> None:
     """End a connection whose head is not going to be read; a client that has begun one is told why.
 
     It may still be writing: closed at once, the system would tell it of a reset and drop what it was told.
@@ -213,7 +213,7 @@ def end_head(watch: Watch, status: int, reason: str, limit: str) -> None:
 
 def _cut(watch: Watch) -> None:
     """Reset a connection. Closed as usual, the system would keep what waits for this client, and go on asking it."""
-    metrics.CUT.labels("reading").inc()
+    metrics.CUT.labels(metrics.Limit.READING).inc()
     with contextlib.suppress(OSError, ValueError):
         if watch.socket is not None:
             watch.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -38,12 +38,12 @@ class Rest:
         try:
             reply = await self.ask(completion(self.fields, span))
         except NextHopError:
-            metrics.RESUMED.labels("failed").inc()
+            metrics.RESUMED.labels(metrics.Resumption.FAILED).inc()
             raise
         if is_rest(self.fields, self.length, span, reply.head):
-            metrics.RESUMED.labels("continued").inc()
+            metrics.RESUMED.labels(metrics.Resumption.CONTINUED).inc()
             return reply
-        metrics.RESUMED.labels("changed").inc()
+        metrics.RESUMED.labels(metrics.Resumption.CHANGED).inc()
         await reply.close()
         raise Changed
 

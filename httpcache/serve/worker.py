@@ -40,6 +40,7 @@ from httpcache.serve.tier import Tier, Wiring
 from httpcache.serve.transaction import Transactions
 from httpcache.serve.worker_report import WorkerReport
 from httpcache.settings import Settings
+from httpcache.store.counts import Fault
 from httpcache.store.invalidations import InvalidationMarks
 from httpcache.store.tiered import TieredStore
 
@@ -62,7 +63,7 @@ class Worker:
         self.settings = settings
         self.index = index
         self._sock = sock
-        self._faults: dict[str, int] = {}
+        self._faults: dict[Fault, int] = {}
         folder = Path(settings.data_folder)
         tolerates = settings.purge.when_cut_off == "serve-stale"
         self.watermarks = Watermarks(
@@ -156,12 +157,12 @@ class Worker:
         metrics.PURGE_CUT_OFF.set(self.watermarks.is_silent)
         metrics.PURGE_LAG.set(self.follower.lag(clock.monotonic()))
         metrics.CONNECTIONS.set(len(self.http.web_server.connections))
-        metrics.STORE_BYTES.labels("ram").set(self.store.ram.used)
-        metrics.STORE_RESPONSES.labels("ram").set(len(self.store.ram))
-        metrics.STORE_BUDGET.labels("ram").set(self.settings.store.ram)
+        metrics.STORE_BYTES.labels(metrics.Place.RAM).set(self.store.ram.used)
+        metrics.STORE_RESPONSES.labels(metrics.Place.RAM).set(len(self.store.ram))
+        metrics.STORE_BUDGET.labels(metrics.Place.RAM).set(self.settings.store.ram)
         if self.store.disk is not None and self.index == 0:
-            metrics.STORE_BYTES.labels("disk").set(self.store.disk.eviction.used)
-            metrics.STORE_BUDGET.labels("disk").set(self.settings.store.disk)
+            metrics.STORE_BYTES.labels(metrics.Place.DISK).set(self.store.disk.eviction.used)
+            metrics.STORE_BUDGET.labels(metrics.Place.DISK).set(self.settings.store.disk)
         for kind, count in self.store.counts.faults.items():
             metrics.STORE_FAULTS.labels(kind).inc(count - self._faults.get(kind, 0))
             self._faults[kind] = count

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from httpcache.clock import now
 from httpcache.store.budget import is_full
-from httpcache.store.counts import Counts
+from httpcache.store.counts import Counts, Fault
 from httpcache.store.database import FAULTS, Database, is_damage, is_locked
 from httpcache.store.put_rows import put_rows
 
@@ -92,7 +92,7 @@ class Batch:
             return False
         made: list[str] = self._database.writing.disk.made
         made.clear()
-        if self.guarded("write", lambda: self._write(operations)):
+        if self.guarded(Fault.WRITE, lambda: self._write(operations)):
             self._counts.written += sum(len(one.value) for one in operations if isinstance(one, Put))
             return True
         self._doubt(operations)
@@ -112,16 +112,16 @@ class Batch:
         if (
             hashes
             and not self.is_locked
-            and self.guarded("write", lambda: self._database.remove_under(hashes))
+            and self.guarded(Fault.WRITE, lambda: self._database.remove_under(hashes))
         ):
             for one in hashes:
                 del self._doubts[one]
 
     def remove_bodies(self, body_ids: Sequence[str]) -> bool:
         """Remove the segments of bodies; whether they have gone."""
-        return self.guarded("discard", lambda: self._database.remove_under(body_ids))
+        return self.guarded(Fault.DISCARD, lambda: self._database.remove_under(body_ids))
 
-    def guarded(self, kind: str, work: Callable[[], None]) -> bool:
+    def guarded(self, kind: Fault, work: Callable[[], None]) -> bool:
         """Do something that may fail: the thread that writes must outlive whatever the disk holds against it."""
         if self.is_locked:
             self._counts.fault(kind, "the database is still locked by somebody else")
@@ -146,7 +146,7 @@ class Batch:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
         except Exception as error:
-            self._counts.fault("rollback", error)
+            self._counts.fault(Fault.ROLLBACK, error)
 
 
 def _hash(name: str) -> str:

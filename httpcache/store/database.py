@@ -13,7 +13,7 @@ from pathlib import Path
 
 import diskcache
 
-from httpcache.store.counts import Counts
+from httpcache.store.counts import Counts, Fault
 from httpcache.store.eviction import Row
 from httpcache.store.raw_disk import NotOctets, RawDisk
 
@@ -106,7 +106,7 @@ class Database:
 
     def _set_aside(self, reason: str) -> None:
         self._counts.fault(
-            "open", f"{self.folder / 'cache.db'} is set aside, and the store begins empty: {reason}"
+            Fault.OPEN, f"{self.folder / 'cache.db'} is set aside, and the store begins empty: {reason}"
         )
         shutil.rmtree(self._aside, ignore_errors=True)
         with contextlib.suppress(FileNotFoundError):

@@ -16,7 +16,7 @@ from httpcache.store.admission import SecondMiss
 from httpcache.store.arrivals import Arrivals
 from httpcache.store.batch import Delete, Operation, Put
 from httpcache.store.budget import Budget
-from httpcache.store.counts import Counts
+from httpcache.store.counts import Counts, Fault
 from httpcache.store.database import FAULTS, Database
 from httpcache.store.eviction import Eviction
 from httpcache.store.folder import held_since
@@ -109,7 +109,7 @@ class DiskStore:
         data = self._read(name) if self._known.may_have(name) else None
         found = None if data is None else records.decode_record(data, key)
         if data is not None and found is None:
-            self._counts.fault("record")
+            self._counts.fault(Fault.RECORD)
             self._writer.add([Delete(name)])
         return found or ()
 
@@ -161,7 +161,7 @@ class DiskStore:
         data = self._read(name)
         content = None if data is None else records.unseal(records.SEGMENT_MAGIC, name, data)
         if content is None:
-            self._counts.fault("segment")
+            self._counts.fault(Fault.SEGMENT)
         else:
             self._hold(body_id)
         return content
@@ -181,7 +181,7 @@ class DiskStore:
         try:
             place = self._located.place(name)
         except FAULTS as error:
-            self._counts.fault("read", error)
+            self._counts.fault(Fault.READ, error)
             return None
         if place is not None:
             self._hold(body_id)
@@ -199,7 +199,7 @@ class DiskStore:
         try:
             value = self._database.value(name)
         except FAULTS as error:
-            self._counts.fault("read", error)
+            self._counts.fault(Fault.READ, error)
             return None
         return value if isinstance(value, bytes) else None
 

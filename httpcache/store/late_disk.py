@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from httpcache.store.counts import Counts
+from httpcache.store.counts import Counts, Fault
 from httpcache.store.database import FAULTS
 from httpcache.store.disk import DiskStore
 from httpcache.store.records import key_hash
@@ -51,12 +51,12 @@ class LateDisk:
             try:
                 disk = await asyncio.to_thread(self._make)
             except FAULTS as error:
-                self._counts.fault("open", error)
+                self._counts.fault(Fault.OPEN, error)
                 continue
             try:
                 await self._forget_what_changed(disk)
             except FAULTS as error:
-                self._counts.fault("open", error)
+                self._counts.fault(Fault.OPEN, error)
                 await disk.close()
                 continue
             log.info("store: the disk store could be opened now")

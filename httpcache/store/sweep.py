@@ -14,7 +14,7 @@ from typing import NamedTuple
 import xxhash
 
 from httpcache.store import records
-from httpcache.store.counts import Counts
+from httpcache.store.counts import Counts, Fault
 from httpcache.store.database import Database
 
 PAGE = 200
@@ -59,7 +59,7 @@ def sweep(database: Database, left: Left, counts: Counts) -> Iterator[None]:
 
 def _count(counts: Counts, orphans: int) -> None:
     if orphans:
-        counts.faults["orphans"] = counts.faults.get("orphans", 0) + orphans
+        counts.faults[Fault.ORPHANS] = counts.faults.get(Fault.ORPHANS, 0) + orphans
 
 
 def _orphan_bodies(database: Database, left: Left) -> Iterator[list[str]]:

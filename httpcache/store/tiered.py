@@ -10,7 +10,7 @@ from pathlib import Path
 from httpcache.messages import Form, StoredResponse
 from httpcache.rules.partial import merged
 from httpcache.settings import StoreSettings
-from httpcache.store.counts import Counts
+from httpcache.store.counts import Counts, Fault
 from httpcache.store.database import FAULTS
 from httpcache.store.disk import DiskStore
 from httpcache.store.late_disk import LateDisk
@@ -46,7 +46,7 @@ class TieredStore:
         try:
             return DiskStore(folder, settings, self.counts, worker)
         except FAULTS as error:
-            self.counts.fault("open", error)
+            self.counts.fault(Fault.OPEN, error)
             self._late = LateDisk(lambda: DiskStore(folder, settings, self.counts, worker), self.counts)
             return None
 

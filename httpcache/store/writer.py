@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from httpcache.store.batch import Batch, Delete, Operation, Put
-from httpcache.store.counts import Counts
+from httpcache.store.counts import Counts, Fault
 from httpcache.store.database import Database
 from httpcache.store.eviction import Eviction
 
@@ -232,22 +232,22 @@ class Writer:
             pass
         elif self._evicts:
             written = {f"{one.name.partition('.')[0]}.h" for one in operations}
-            self._batch.guarded("eviction", lambda: self._eviction.make_room(written))
+            self._batch.guarded(Fault.EVICTION, lambda: self._eviction.make_room(written))
         else:
             self._eviction.measure()
         if operations and not self._batch.is_locked:
-            self._batch.guarded("checkpoint", lambda: self._database.bound_log(self._log))
+            self._batch.guarded(Fault.CHECKPOINT, lambda: self._database.bound_log(self._log))
         for job in jobs:
             if job.done is not None:
                 job.done(succeeded)
             if job.after is not None:
-                self._batch.guarded("work", job.after)
+                self._batch.guarded(Fault.WORK, job.after)
 
     def _do_a_step(self) -> None:
         """One step of the chore; one that fails ends it."""
         if not self.is_done_with_chore.is_set() and not self._batch.is_locked:
             more: list[bool] = []
-            self._batch.guarded("sweep", lambda: more.append(next(self._chore, True) is None))
+            self._batch.guarded(Fault.SWEEP, lambda: more.append(next(self._chore, True) is None))
             if more != [True]:
                 self.is_done_with_chore.set()
 
