@@ -222,10 +222,15 @@ class Supervisor:
         # These end by themselves only when they gave up.
         await asyncio.wait([stopping, watching, *tasks], return_when=asyncio.FIRST_COMPLETED)
         code = 0 if stopping.done() else 1
+        name = self._settings.node_name
+        if code == 0:
+            log.info("%s is stopping: what is under way has %g s", name, self._settings.serve.drain)
         for one in (stopping, watching, ready):
             one.cancel()
         await self._drain(tasks)
         await control.close()
+        if code == 0:
+            log.info("%s has stopped", name)
         return code
 
     async def _control(self) -> Control:
@@ -293,10 +298,11 @@ def run(settings: Settings, module: str) -> int:
         stream=sys.stderr,
     )
     folder = Path(settings.data_folder)
+    # Ports first: a start in vain leaves no folder behind.
+    sockets = listening(*split_address(settings.listen), settings.workers, "listen")
+    admin = listening(*settings.admin_address, 1, "admin")[0]
     try:
         with lock_data_folder(folder) as held:
-            sockets = listening(*split_address(settings.listen), settings.workers, "listen")
-            admin = listening(*settings.admin_address, 1, "admin")[0]
             return _run_loop(lambda: Supervisor(settings, module, held, sockets, admin))
     except DataFolderError as error:
         raise StartError(f"data: {error}") from error

@@ -224,3 +224,32 @@ def test_what_is_wrong_is_one_clear_line_and_exit_code_2(tmp_path, arguments, wo
     assert words in done.stderr.decode()
     assert "Traceback" not in done.stderr.decode()
     assert len(lines) <= 4
+    assert not list(tmp_path.iterdir())  # a start in vain leaves nothing behind
+
+
+def test_a_port_of_the_admin_listener_in_use_leaves_no_data_folder_behind(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        admin = f"127.0.0.1:{taken.getsockname()[1]}"
+        listen = f"127.0.0.1:{free_port()}"
+        command = ["edge", "--listen", listen, "--admin", admin, "--origin", "http://127.0.0.1:1"]
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "edgeward", *command],
+            capture_output=True,
+            cwd=tmp_path,
+            timeout=30,
+            check=False,
+        )
+    assert done.returncode == 2 and f"admin: cannot listen on {admin}" in done.stderr.decode()
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_node_that_is_told_to_stop_says_when_it_begins_and_when_it_has(tmp_path, number):
+    command, _, _ = node(tmp_path, "edge", "--origin", "http://127.0.0.1:1", name="edge-1")
+    command.start()
+    assert command.stop(number) == 0
+    (log,) = tmp_path.glob("edge-*.log")
+    lines = [line.split(" INFO ")[-1] for line in log.read_text().splitlines()]
+    assert lines[-2:] == ["edge-1 is stopping: what is under way has 30 s", "edge-1 has stopped"]
