@@ -9,8 +9,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from edgeward.addresses import Server
 from edgeward.simulate import Budgets
+from httpcache.fetch.failures import reason
 from httpcache.messages import Fields, Form, StoredResponse
 from httpcache.setting_kinds import parse_size
+from httpcache.shared_lines import shared_lines
 from httpcache.store.ram import Shelf, cost_of
 from httpcache.store.records import encode_record
 
@@ -36,6 +38,10 @@ def parse_budgets(text: str) -> Budgets:
     return Budgets(numbers[0], numbers[1] if len(numbers) > 1 else 0)
 
 
+OWN = frozenset(("etag", "last-modified", "content-length", "cache-status", "surrogate-key", "cache-tag"))
+"""Fields that differ from object to object; what else a head says, many say, and a node has it in memory once."""
+
+
 async def read_budgets(session: aiohttp.ClientSession, admin: Server) -> tuple[Budgets, int]:
     """The budgets that a node's /metrics tells, and how many bytes it holds already. Raises NoBudgets."""
     try:
@@ -43,7 +49,7 @@ async def read_budgets(session: aiohttp.ClientSession, admin: Server) -> tuple[B
             text = await response.text()
         families = list(text_string_to_metric_families(text)) if response.status == 200 else []
     except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
-        raise NoBudgets(f"{admin.url}/metrics: {error or type(error).__name__}") from error
+        raise NoBudgets(f"{admin.url}/metrics: {reason(error)}") from error
     told: dict[str, dict[str, int]] = {BUDGET: {}, HELD: {}}
     for sample in (one for family in families for one in family.samples if one.name in told):
         told[sample.name][sample.labels.get("store", "")] = int(sample.value)
@@ -73,5 +79,13 @@ def overheads(fields: Iterable[tuple[str, str]], uri: str, tag: str) -> list[tup
 def _overhead(lines: list[tuple[str, str]], uri: str, tag: str) -> tuple[int, int]:
     key = f"http://{uri}"
     form = Form("", "0" * 55, 1000, ((0, 1000),))
-    stored = StoredResponse(key, uri, 200, "OK", Fields(lines), 1e9, 1e9, tags=(tag,), forms=(form,))
+    fields = Fields([line if line[0].lower() in OWN else _of_two_heads(line) for line in lines])
+    stored = StoredResponse(key, uri, 200, "OK", fields, 1e9, 1e9, tags=(tag,), forms=(form,))
     return cost_of(key, Shelf((stored,), {form.body_id: b""})), len(encode_record(key, (stored,))) + ROW_COST
+
+
+def _of_two_heads(line: tuple[str, str]) -> tuple[str, str]:
+    """A line as it stands in memory once another head has had it, too."""
+    first, second = (line[0], line[1]), (line[0], line[1])
+    shared_lines.share(first)
+    return shared_lines.share(second)
