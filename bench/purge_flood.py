@@ -69,7 +69,8 @@ async def run(folder: Path, rate: int, seconds: int) -> dict[str, Any]:
 async def _flood(running: Fleet, rate: int, seconds: int, told: dict[str, Any], memory: list[int]) -> None:
     """Send, and look at the memory of the nodes half-way."""
     key = running.folder / running.keeper.name / "keys" / "operator.key"
-    sender = await _process("bench.purge_flood", running.keeper.admin, str(key), str(rate), str(seconds))
+    numbers = map(str, (rate, seconds, BATCH))
+    sender = await _process("bench.purge_flood", running.keeper.admin, str(key), *numbers)
     await asyncio.sleep(seconds / 2)
     memory.append(await asyncio.to_thread(_memory, running))
     told.update(json.loads((await sender.communicate())[0]))
@@ -126,18 +127,18 @@ def _memory(running: Fleet) -> int:
     return sum(node.memory() for node in running.nodes)
 
 
-async def _send(admin: str, key: str, rate: int, seconds: int) -> dict[str, Any]:
+async def _send(admin: str, key: str, rate: int, seconds: int, batch: int) -> dict[str, Any]:
     """Batches at their times, one at a time on the wire; each names tags that no other does."""
     sent, began, cpu = 0, time.perf_counter(), time.process_time()
     async with aiohttp.ClientSession() as session:
         orders = Orders(admin, load_private_key(Path(key)), session)
         while sent < rate * seconds:
-            tags = range(sent, sent + BATCH)
+            tags = range(sent, sent + batch)
             await orders.send({"orders": [{"kind": "tag", "targets": [f"t-{tag}"]} for tag in tags]})
-            sent += BATCH
+            sent += batch
             await asyncio.sleep(max(0.0, began + sent / rate - time.perf_counter()))
     return {"sent": sent, "seconds": time.perf_counter() - began, "cpu": time.process_time() - cpu}
 
 
 if __name__ == "__main__":
-    print(json.dumps(asyncio.run(_send(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])))))
+    print(json.dumps(asyncio.run(_send(sys.argv[1], sys.argv[2], *map(int, sys.argv[3:6])))))

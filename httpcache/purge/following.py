@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +22,13 @@ from httpcache.purge.matches import Answer, Matches, Question
 from httpcache.purge.orders import Order, normalised
 from httpcache.purge.tokens import node_token
 from httpcache.settings import Settings
+
+STEP = 50
+"""Orders that are made durable at once: a fifth of a millisecond of a processor."""
+PAUSE = 0.001
+"""How long a worker then leaves the processor to others, in seconds."""
+CATCHING_UP = 5000
+"""Who lacks more orders than so many does not pause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +93,20 @@ class Following:
             held = self._go_on_from(self.applied.adopt(PurgeMark(reset.epoch, reset.newest), reset.start))
             return Taken((), reset.newest, reset.heartbeat, held)
         orders = self._joined(opened)
-        if not self.applied.persist(self._epoch, self._n, orders):
+        if not self._persist(orders, last.newest):
             return Taken((), last.newest, last.heartbeat, self.load())
-        if orders:
-            self._n = orders[-1][0]
         return Taken(orders, last.newest, last.heartbeat, behind=last.behind)
+
+    def _persist(self, orders: Sequence[tuple[int, Order]], newest: int) -> bool:
+        """A few at a time, so that whoever answers clients need not wait long for a processor."""
+        for at in range(0, len(orders), STEP):
+            if at and newest - self._n < CATCHING_UP:
+                time.sleep(PAUSE)
+            run = orders[at : at + STEP]
+            if not self.applied.persist(self._epoch, self._n, run):
+                return False
+            self._n = run[-1][0]
+        return True
 
     def _asked(self, opened: Sequence[FeedLine]) -> Question | None:
         """The newest question of these lines, in the names that this node has for stored responses."""
