@@ -33,8 +33,8 @@ INSERT INTO watermarks SELECT {columns} FROM json_each(?) WHERE true ON CONFLICT
 """
 _RAISE_HARD = _RAISE.format(columns="?, key, value, 0, value")
 _RAISE_SOFT = _RAISE.format(columns="?, key, 0, value, value")
-"""Of one kind, names with their numbers as one JSON object: one call of SQLite, which lets clients be answered meanwhile,
-and half of what rows cost that it has to take apart."""
+"""Of one kind, names with their numbers as one JSON object: one call of SQLite, in which clients are answered. Rows
+that it has to take apart cost twice as much."""
 
 _WIDER = """
 SELECT CASE WHEN kind IN ('url', 'prefix') THEN 'host' ELSE 'everything' END,

@@ -23,8 +23,8 @@ from httpcache.purge.orders import Order, normalised
 from httpcache.purge.tokens import node_token
 from httpcache.settings import Settings
 
-STEP = 50
-"""Orders that are made durable at once: a fifth of a millisecond of a processor."""
+STEP = 100
+"""Orders that are made durable at once: half a millisecond of a processor."""
 PAUSE = 0.001
 """How long a worker then leaves the processor to others, in seconds."""
 CATCHING_UP = 5000
@@ -98,9 +98,10 @@ class Following:
         return Taken(orders, last.newest, last.heartbeat, behind=last.behind)
 
     def _persist(self, orders: Sequence[tuple[int, Order]], newest: int) -> bool:
-        """A few at a time, so that whoever answers clients need not wait long for a processor."""
+        """Many a few at a time, so that whoever answers clients need not wait long for a processor."""
+        pauses = len(orders) > STEP and newest - self._n < CATCHING_UP
         for at in range(0, len(orders), STEP):
-            if at and newest - self._n < CATCHING_UP:
+            if pauses:
                 time.sleep(PAUSE)
             run = orders[at : at + STEP]
             if not self.applied.persist(self._epoch, self._n, run):
