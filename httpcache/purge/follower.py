@@ -229,7 +229,7 @@ class Follower:
             self.watermarks.adopt(taken.held.mark, taken.held.floor, taken.held.levels)
         for at in range(0, len(taken.orders), STEP):
             self.watermarks.apply(taken.orders[at : at + STEP])
-            await asyncio.sleep(0)  # hits are answered between
+            await asyncio.sleep(taken.pause)  # hits are answered between
         if taken.held is None and self.watermarks.mark.n >= taken.newest:
             self._heard(taken.behind)
         self._to_acknowledge.set()

@@ -26,7 +26,7 @@ from httpcache.settings import Settings
 STEP = 100
 """Orders that are made durable at once: half a millisecond of a processor."""
 PAUSE = 0.001
-"""How long a worker then leaves the processor to others, in seconds."""
+"""How long a worker leaves the processor to others before each part of a longer run, in seconds."""
 CATCHING_UP = 5000
 """Who lacks more orders than so many does not pause."""
 
@@ -35,7 +35,8 @@ CATCHING_UP = 5000
 class Taken:
     """What a run of lines brought, durable already. `held` is set where what was held gives way to it.
 
-    `behind` is how long ago the keeper itself knew to be at the end, in seconds.
+    `behind` is how long ago the keeper itself knew to be at the end, `pause` how long to wait before each part of a
+    long run, so that clients are answered between: both in seconds.
     """
 
     orders: tuple[tuple[int, Order], ...]
@@ -44,6 +45,7 @@ class Taken:
     held: Held | None = None
     question: Question | None = None
     behind: float = 0.0
+    pause: float = 0.0
 
 
 class Following:
@@ -92,17 +94,21 @@ class Following:
         if reset is not None:
             held = self._go_on_from(self.applied.adopt(PurgeMark(reset.epoch, reset.newest), reset.start))
             return Taken((), reset.newest, reset.heartbeat, held)
+        pause = self._pause(opened)
+        time.sleep(pause)
         orders = self._joined(opened)
-        if not self._persist(orders, last.newest):
+        if not self._persist(orders, pause):
             return Taken((), last.newest, last.heartbeat, self.load())
-        return Taken(orders, last.newest, last.heartbeat, behind=last.behind)
+        return Taken(orders, last.newest, last.heartbeat, behind=last.behind, pause=pause)
 
-    def _persist(self, orders: Sequence[tuple[int, Order]], newest: int) -> bool:
-        """Many a few at a time, so that whoever answers clients need not wait long for a processor."""
-        pauses = len(orders) > STEP and newest - self._n < CATCHING_UP
+    def _pause(self, opened: Sequence[FeedLine]) -> float:
+        is_long = sum(len(line.orders) for line in opened) > STEP
+        return PAUSE if is_long and opened[-1].newest - self._n < CATCHING_UP else 0.0
+
+    def _persist(self, orders: Sequence[tuple[int, Order]], pause: float) -> bool:
+        """A few at a time; False when they do not join on to what is durable."""
         for at in range(0, len(orders), STEP):
-            if pauses:
-                time.sleep(PAUSE)
+            time.sleep(pause)
             run = orders[at : at + STEP]
             if not self.applied.persist(self._epoch, self._n, run):
                 return False

@@ -31,6 +31,21 @@ def test_what_was_persisted_is_there_after_reopening(path):
     assert set(held.levels) == {(Kind.TAG, "a", (1, 2)), (Kind.TAG, "b", (3, 0))}
 
 
+@pytest.mark.parametrize(
+    "name", ['"', "\\", "é", "\U0001f6d2", "", "1", "null", "a b", "site.example/?q=%22\t"]
+)
+def test_any_name_is_there_as_it_was_ordered(path, name):
+    applied = Applied(path, 100)
+    applied.adopt(PurgeMark(7, 0), 1)
+    orders = [Order(Kind.URL, (name,)), Order(Kind.TAG, (name,), soft=True), Order(Kind.URL, (name, "other"))]
+    assert applied.persist(7, 0, list(enumerate(orders, 1)))
+    assert set(applied.load().levels) == {
+        (Kind.URL, name, (3, 0)),
+        (Kind.TAG, name, (0, 2)),
+        (Kind.URL, "other", (3, 0)),
+    }
+
+
 def test_the_file_is_its_owners_alone(path):
     Applied(path, 100)
     assert path.stat().st_mode & 0o077 == 0
