@@ -106,13 +106,18 @@ class Following:
         return PAUSE if is_long and opened[-1].newest - self._n < CATCHING_UP else 0.0
 
     def _persist(self, orders: Sequence[tuple[int, Order]], pause: float) -> bool:
-        """A few at a time; False when they do not join on to what is durable."""
+        """A few at a time; False when they do not join on to what is durable.
+
+        What fails half-way is followed from its beginning again: this worker's memory has none of it yet.
+        """
+        durable = self._n
         for at in range(0, len(orders), STEP):
             time.sleep(pause)
             run = orders[at : at + STEP]
-            if not self.applied.persist(self._epoch, self._n, run):
+            if not self.applied.persist(self._epoch, durable, run):
                 return False
-            self._n = run[-1][0]
+            durable = run[-1][0]
+        self._n = durable
         return True
 
     def _asked(self, opened: Sequence[FeedLine]) -> Question | None:

@@ -62,7 +62,7 @@ def test_who_lacks_very_many_orders_does_not_wait(following, tmp_path, pauses):
     assert not any(pauses)
 
 
-def test_what_fails_half_way_is_followed_from_there_and_told_to_nobody(
+def test_what_fails_half_way_is_taken_again_from_its_beginning_so_that_memory_gets_all_of_it(
     following, tmp_path, pauses, monkeypatch
 ):
     persist = following.applied.persist
@@ -76,7 +76,8 @@ def test_what_fails_half_way_is_followed_from_there_and_told_to_nobody(
         full.setattr(following.applied, "persist", persist_until_full)
         with pytest.raises(sqlite3.OperationalError):
             take(following, tmp_path, LONG, LONG)
-    assert following.begin()[1] == following.load().mark == PurgeMark(EPOCH, STEP)
-    taken = take(following, tmp_path, LONG - STEP, LONG)
-    assert [n for n, _ in taken.orders] == list(range(STEP + 1, LONG + 1))
+    assert following.applied.load().mark == PurgeMark(EPOCH, STEP), "the first part is durable"
+    assert following.begin()[1] == PurgeMark(EPOCH, 0), "but nobody has been told of it"
+    taken = take(following, tmp_path, LONG, LONG)
+    assert [n for n, _ in taken.orders] == list(range(1, LONG + 1))
     assert following.load().mark == PurgeMark(EPOCH, LONG)
