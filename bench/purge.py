@@ -104,7 +104,7 @@ def _print(console: Console, results: dict[str, Any]) -> None:
 @click.command()
 @click.option("--edges", default=20, show_default=True, help="Edges, of one worker each.")
 @click.option("--orders", default=300, show_default=True, help="Orders whose reach is timed.")
-@click.option("--seconds", default=20, show_default=True, help="Length of the flood, in five rounds.")
+@click.option("--seconds", default=30, show_default=True, help="Length of the flood, in three rounds.")
 @click.option("--rate", default=2000, show_default=True, help="Orders a second in the flood.")
 @click.option("--objects", default=200_000, show_default=True, help="Stored objects with one tag.")
 @click.option("--only", type=click.Choice(["reach", "flood", "many"]), help="One part alone.")

@@ -30,7 +30,7 @@ BATCH = 250
 many orders in batches of 100 twice as much, of 50 three times."""
 EDGES = 2
 HIT_RATE = 200.0
-ROUNDS = 5
+ROUNDS = 3
 """Each without orders, with them, and beside what burns as much; whatever else a machine does comes to all three."""
 SETTLE = 60.0
 """Longest wait for the last order to be applied everywhere, in seconds."""

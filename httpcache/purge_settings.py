@@ -9,6 +9,9 @@ from pydantic import Field
 
 from httpcache.setting_kinds import BusUrls, Conflict, Group, Seconds, Size
 
+TOKENS = 900.0
+"""What a purge log on a bus keeps at the least, in seconds: as long as an operator's token may come a second time."""
+
 
 class PurgeSettings(Group):
     """Signed orders, their log and the feed."""
@@ -80,4 +83,10 @@ class PurgeSettings(Group):
         if self.bus and not self.keys:
             yield Conflict(
                 ("bus",), (("keys",),), "needs `purge.keys`, the operators' public keys, at every node"
+            )
+        if self.bus and self.log_age < TOKENS:
+            yield Conflict(
+                ("log_age",),
+                (("bus",),),
+                f"must be {TOKENS:g} s or more with `purge.bus`: so long may a token come again",
             )

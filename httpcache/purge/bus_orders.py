@@ -8,7 +8,7 @@ import sys
 from httpcache.purge.batches import is_dry, parse_orders
 from httpcache.purge.bus import SLACK, Message
 from httpcache.purge.gate import Gate
-from httpcache.purge.log import Logged
+from httpcache.purge.log import Logged, Received, Token
 from httpcache.purge.orders import Kind, Order
 from httpcache.purge.problems import Problem
 from httpcache.purge.tokens import shown_header, verify_order_token
@@ -52,21 +52,26 @@ def numbered(message: int, orders: tuple[Order, ...], who: str, at: float) -> tu
     return tuple(Logged(n, one, who, at) for n, one in enumerate(orders, first))
 
 
-def opened(message: Message, gate: Gate, audience: str) -> tuple[Logged, ...]:
+def opened(message: Message, gate: Gate, audience: str) -> Received:
     """The orders of a message: its token proves them, as of when the server took it. Blocks.
 
-    A limit of this node does not count: the one that published has kept its own, and an order holds on all nodes.
+    A limit of this node does not count: the one that published has kept its own, and an order holds on all nodes. That
+    a token is good once is for the log: the server goes by what the one that publishes says of it.
     """
     find = gate.operators.by_kid
     signer = verify_order_token(message.token, message.body, audience, find, message.at, SLACK)
     if isinstance(signer, Problem):
-        return _stand_in(message, signer, is_unsure=signer.error in UNSURE)
+        return Received(_stand_in(message, signer, is_unsure=signer.error in UNSURE))
     claims, key = signer
     parsed = parse_orders(message.body, sys.maxsize, MOST_ORDERS)
     if isinstance(parsed, Problem):
-        return _stand_in(message, parsed, is_unsure=not is_dry(message.body))
+        return Received(_stand_in(message, parsed, is_unsure=not is_dry(message.body)))
     lacking = next(filter(None, map(claims.missing_for, parsed[0])), None)
-    return _stand_in(message, lacking) if lacking else numbered(message.n, parsed[0], key.name, message.at)
+    if lacking:
+        return Received(_stand_in(message, lacking))
+    orders = numbered(message.n, parsed[0], key.name, message.at)
+    instead = numbered(message.n, (NOTHING,), UNBELIEVED, message.at)
+    return Received(orders, Token(key.name, claims.jti, claims.exp), instead)
 
 
 def _stand_in(message: Message, problem: Problem, *, is_unsure: bool = False) -> tuple[Logged, ...]:

@@ -19,7 +19,7 @@ from httpcache import clock
 from httpcache.fetch.failures import reason
 from httpcache.messages import PurgeMark
 from httpcache.purge.feed_lines import LineFault
-from httpcache.purge.following import Following, Taken
+from httpcache.purge.following import Following, Taken, parts
 from httpcache.purge.keys import KeyFault
 from httpcache.purge.log_address import log_url
 from httpcache.purge.matches import Matches, Question
@@ -45,7 +45,7 @@ SHORTEST_PAUSE, LONGEST_PAUSE = 0.05, 5.0
 """Pauses before connecting again, in seconds: doubled at each failure, and shortened at random."""
 CONNECT = 5.0
 STEP = 64
-"""Orders that are applied before others get their turn: about a tenth of a millisecond."""
+"""Names that are applied before others get their turn: about a tenth of a millisecond."""
 SILENT_HEARTBEATS = 3
 """Heartbeats that may be missed before the connection is given up."""
 LONGEST_LINE = 8 * 2**20
@@ -182,6 +182,9 @@ class Follower:
         assert self._following is not None
         url = log_url(self._settings)
         token, mark = await self._run(self._following.begin)
+        if mark > self.watermarks.mark:  # a fault came between what is durable and memory
+            held = await self._run(self._following.load)
+            self.watermarks.adopt(held.mark, held.floor, held.levels)
         async with session.get(
             f"{url}/v1/feed",
             params={"after": f"{mark.epoch}.{mark.n}"},
@@ -202,8 +205,9 @@ class Follower:
     async def _take_lines(self, content: aiohttp.StreamReader) -> None:
         assert self._following is not None
         async for lines in self._lines(content):
+            read_at = self._monotonic()
             taken = await self._run(self._following.take, lines)
-            await self._apply(taken)
+            await self._apply(taken, read_at)
             if taken.held is not None:
                 return
 
@@ -221,26 +225,29 @@ class Follower:
             if lines:
                 yield lines
 
-    async def _apply(self, taken: Taken) -> None:
-        """Durable already: now in memory, then known to whoever waits, then acknowledged."""
+    async def _apply(self, taken: Taken, read_at: float) -> None:
+        """Durable already: now in memory, then known to whoever waits, then acknowledged.
+
+        What was read at `read_at` (monotonic) tells of the log's end at that time, however long this took.
+        """
         self._heartbeat = taken.heartbeat
         self._failures = 0
         if taken.held is not None:
             self.watermarks.adopt(taken.held.mark, taken.held.floor, taken.held.levels)
-        for at in range(0, len(taken.orders), STEP):
-            self.watermarks.apply(taken.orders[at : at + STEP])
+        for part in parts(taken.orders, STEP):
+            self.watermarks.apply(part)
             await asyncio.sleep(taken.pause)  # hits are answered between
         if taken.held is None and self.watermarks.mark.n >= taken.newest:
-            self._heard(taken.behind)
+            self._heard(read_at - max(0.0, taken.behind))
         self._to_acknowledge.set()
         if taken.question is not None:
             self._question = taken.question
             self._to_count.set()
         self._progressed()
 
-    def _heard(self, behind: float) -> None:
-        self._heard_at = max(self._heard_at, self._monotonic() - max(0.0, behind))
-        if not self.watermarks.proven and behind < self._settings.purge.lag_limit:
+    def _heard(self, at: float) -> None:
+        self._heard_at = max(self._heard_at, at)
+        if not self.watermarks.proven and self.lag(self._monotonic()) < self._settings.purge.lag_limit:
             self.watermarks.proven = True
             self._complaint = ""
             log.info("following the purge log, at %d.%d", self.watermarks.mark.epoch, self.watermarks.mark.n)

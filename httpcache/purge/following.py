@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from httpcache.purge.tokens import node_token
 from httpcache.settings import Settings
 
 STEP = 100
-"""Orders that are made durable at once: half a millisecond of a processor."""
+"""Names that are made durable at once: half a millisecond of a processor."""
 PAUSE = 0.001
 """How long a worker leaves the processor to others before each part of a longer run, in seconds."""
 CATCHING_UP = 5000
@@ -46,6 +46,18 @@ class Taken:
     question: Question | None = None
     behind: float = 0.0
     pause: float = 0.0
+
+
+def parts(orders: Sequence[tuple[int, Order]], names: int) -> Iterator[Sequence[tuple[int, Order]]]:
+    """Runs of orders that name about so many things each; one order at least."""
+    first = named = 0
+    for at, (_, order) in enumerate(orders):
+        if at > first and named + len(order.targets) > names:
+            yield orders[first:at]
+            first, named = at, 0
+        named += max(1, len(order.targets))
+    if orders:
+        yield orders[first:]
 
 
 class Following:
@@ -86,7 +98,8 @@ class Following:
     def take(self, lines: Sequence[bytes]) -> Taken:
         """Believe, and make durable, lines of this connection. Raises LineFault, OSError or sqlite3.Error."""
         opened = [self._open(line) for line in lines]
-        return replace(self._take(opened), question=self._asked(opened))
+        question = self._asked(opened)
+        return replace(self._take(opened), question=question)
 
     def _take(self, opened: Sequence[FeedLine]) -> Taken:
         last = opened[-1]
@@ -102,7 +115,7 @@ class Following:
         return Taken(orders, last.newest, last.heartbeat, behind=last.behind, pause=pause)
 
     def _pause(self, opened: Sequence[FeedLine]) -> float:
-        is_long = sum(len(line.orders) for line in opened) > STEP
+        is_long = sum(max(1, len(order.targets)) for line in opened for order in line.orders) > STEP
         return PAUSE if is_long and opened[-1].newest - self._n < CATCHING_UP else 0.0
 
     def _persist(self, orders: Sequence[tuple[int, Order]], pause: float) -> bool:
@@ -111,9 +124,8 @@ class Following:
         What fails half-way is followed from its beginning again: this worker's memory has none of it yet.
         """
         durable = self._n
-        for at in range(0, len(orders), STEP):
+        for run in parts(orders, STEP):
             time.sleep(pause)
-            run = orders[at : at + STEP]
             if not self.applied.persist(self._epoch, durable, run):
                 return False
             durable = run[-1][0]

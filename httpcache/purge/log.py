@@ -55,6 +55,22 @@ class Logged:
     at: float
 
 
+class Token(NamedTuple):
+    """What is remembered of a token: whose it is, which of theirs, and until when it is valid (Unix seconds)."""
+
+    who: str
+    jti: str
+    exp: float
+
+
+class Received(NamedTuple):
+    """What a message of a log that is mirrored brings: `orders` the first time that its token comes, else `instead`."""
+
+    orders: tuple[Logged, ...]
+    token: Token | None = None
+    instead: tuple[Logged, ...] = ()
+
+
 class Extent(NamedTuple):
     """What a log has: orders of this epoch, numbered from `start` (or later) to `newest`."""
 
@@ -118,7 +134,7 @@ class PurgeLog:
         n = self.newest
         with transaction(self._database):
             for wish in wishes:
-                orders = wish.orders if self._use(wish) else ()
+                orders = wish.orders if self._use(Token(wish.who, wish.jti, wish.exp)) else ()
                 run = tuple(
                     Logged(number, one, wish.who, wish.at) for number, one in enumerate(orders, n + 1)
                 )
@@ -135,16 +151,13 @@ class PurgeLog:
             [(one.n, one.at, one.who, msgspec.json.encode(one.order)) for one in run],
         )
 
-    def _use(self, wish: Wish) -> bool:
-        cursor = self._database.execute(
-            "INSERT OR IGNORE INTO used VALUES (?, ?, ?)", (wish.who, wish.jti, wish.exp)
-        )
-        return cursor.rowcount == 1
+    def _use(self, token: Token) -> bool:
+        return self._database.execute("INSERT OR IGNORE INTO used VALUES (?, ?, ?)", token).rowcount == 1
 
     def use(self, who: str, jti: str, exp: float) -> bool:
         """Note that a token has been used; False when it had been before."""
         with transaction(self._database):
-            return self._use(Wish((), who, jti, exp, 0.0))
+            return self._use(Token(who, jti, exp))
 
     def follow(self, epoch: int, start: int) -> None:
         """Mirror the log of that epoch, which has orders from `start` on: what does not join on to it goes."""
@@ -152,17 +165,30 @@ class PurgeLog:
             return
         with transaction(self._database):
             self._database.execute("DELETE FROM orders")
+            if (
+                epoch != self.epoch
+            ):  # a stream that was made anew may bring again what the one before has brought
+                self._database.execute("DELETE FROM used")
             self._database.execute(
                 "UPDATE log SET epoch = ?, start = ?, newest = ?", (epoch, start, start - 1)
             )
         self.extent = Extent(epoch, start, start - 1)
 
-    def take(self, run: Sequence[Logged]) -> None:
-        """Keep a run of orders of the log that is mirrored, which goes on where the last one ended."""
+    def take(self, messages: Sequence[Received]) -> list[Logged]:
+        """Keep what messages of the log that is mirrored bring, which goes on where the last ones ended; what is kept.
+
+        What comes by a token that came before is somebody's who has read it on the bus, and is not believed.
+        """
         with transaction(self._database):
+            run = [
+                one
+                for came in messages
+                for one in (came.orders if came.token is None or self._use(came.token) else came.instead)
+            ]
             self._insert(run)
             self._database.execute("UPDATE log SET newest = ?", (run[-1].n,))
         self.extent = self.extent._replace(newest=run[-1].n)
+        return run
 
     def after(self, n: int, limit: int, octets: int = MOST_OCTETS) -> list[Logged]:
         """At most `limit` orders with greater numbers, in order, and about so many octets of them; one at least."""

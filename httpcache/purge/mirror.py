@@ -246,10 +246,8 @@ class Mirror:
         if [message.n for message in run] != list(range(first, first + len(run))):
             raise BusError("a message is missing")
         audience, after = self._settings.purge.audience, purge_log.newest
-        opened_run = await asyncio.to_thread(lambda: [opened(one, self._gate, audience) for one in run])
-        made = [logged for orders in opened_run for logged in orders]
-        await self._door.run(purge_log.take, made)
-        self._appended(after, made)
+        received = await asyncio.to_thread(lambda: [opened(one, self._gate, audience) for one in run])
+        self._appended(after, await self._door.run(purge_log.take, received))
         self._taken.set()
         self._taken = asyncio.Event()
 

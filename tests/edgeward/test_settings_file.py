@@ -74,6 +74,8 @@ FAULTS = [
         [("purge.lag_limit", 3, "must be longer than `purge.heartbeat`, which is 2 s")],
     ),
     ("a bus without keys", "origin='http://a'\n[purge]\nbus='nats://b:4222'", [("purge.bus", 3, "needs `purge.keys`")]),
+    ("a bus that forgets tokens", "origin='http://a'\n[purge]\nbus='nats://b:4222'\nkeys='k'\nlog_age=60",
+     [("purge.log_age", 5, "must be 900 s or more")]),
     (
         "a bus beside a keeper",
         "origin='http://a'\n[purge]\nlog_at='http://c'\nkeys='k'\nbus='nats://b:4222'",

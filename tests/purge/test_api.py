@@ -95,7 +95,7 @@ async def test_a_receipt_is_waited_for(admin, key, edge):
 
 
 async def test_an_order_that_the_keepers_own_workers_have_not_applied_is_not_confirmed(admin, monkeypatch):
-    async def ignored(_: object) -> None:
+    async def ignored(*_: object) -> None:
         pass
 
     monkeypatch.setattr(admin.own, "_apply", ignored)

@@ -5,13 +5,17 @@ from __future__ import annotations
 import sqlite3
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from httpcache.messages import PurgeMark
 from httpcache.purge import following as module
 from httpcache.purge.feed_lines import FeedLine, seal
-from httpcache.purge.following import CATCHING_UP, PAUSE, STEP, Following
+from httpcache.purge.follower import Follower
+from httpcache.purge.following import CATCHING_UP, PAUSE, STEP, Following, Taken, parts
 from httpcache.purge.keys import node_key
 from httpcache.purge.orders import Kind, Order
+from httpcache.purge.watermarks import Watermarks
 from httpcache.settings import Settings
 
 LONG = 2 * STEP + 1
@@ -81,3 +85,25 @@ def test_what_fails_half_way_is_taken_again_from_its_beginning_so_that_memory_ge
     taken = take(following, tmp_path, LONG, LONG)
     assert [n for n, _ in taken.orders] == list(range(1, LONG + 1))
     assert following.load().mark == PurgeMark(EPOCH, LONG)
+
+
+@given(st.lists(st.integers(0, 250), max_size=40))
+def test_parts_are_all_of_a_run_in_its_order_and_name_no_more_than_they_should_unless_one_order_does(counts):
+    run = [(n, Order(Kind.TAG, tuple(map(str, range(count))))) for n, count in enumerate(counts, 1)]
+    made = list(parts(run, 100))
+    assert [one for part in made for one in part] == run
+    assert all(len(part) == 1 or sum(len(order.targets) for _, order in part) <= 100 for part in made)
+    assert len(made) <= 1 + 2 * sum(max(1, count) for count in counts) // 100, "no more parts than it takes"
+
+
+async def test_what_took_long_to_apply_tells_of_the_logs_end_as_it_was_when_it_was_read(tmp_path):
+    now = [100.0]
+    marks = Watermarks(1000)
+    settings = Settings.model_validate({"name": "edge", "shields": ["http://127.0.0.1:1"]})
+    follower = Follower(settings, tmp_path, 0, marks, lambda: now[0])
+    limit = settings.purge.lag_limit
+    now[0] += limit + 5
+    await follower._apply(Taken((), 0, 1.0), read_at=101.0)
+    assert follower.lag(now[0]) == limit + 4 and not marks.proven
+    await follower._apply(Taken((), 0, 1.0, behind=2.0), read_at=now[0])
+    assert follower.lag(now[0]) == 2.0 and marks.proven

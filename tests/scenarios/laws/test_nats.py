@@ -69,6 +69,21 @@ async def test_what_no_operator_has_signed_purges_nothing_and_the_next_order_is_
         assert "detail=purged" in (await world.get("/a")).cache_status[-1]
 
 
+async def test_an_order_that_somebody_has_read_on_the_bus_and_publishes_again_purges_nothing(worlds, bus):
+    async with worlds() as world:
+        world.origin.answers("/a", b"x", Cache_Control="max-age=600", Surrogate_Key="news")
+        await world.get("/a")
+        token = order_token(load_private_key(world.operator_key), TAG, "edgeward", clock.now())
+        await publish(bus, TAG, token)
+        await until(lambda: all(node.worker.watermarks.mark.n == end_of(1) for node in world.nodes))
+        assert "detail=purged" in (await world.get("/a")).cache_status[-1]
+        for number in (2, 3):
+            await publish(bus, TAG, token)
+            await until(lambda: all(node.worker.watermarks.mark.n == end_of(number) for node in world.nodes))  # noqa: B023
+            assert ";hit" in (await world.get("/a")).cache_status[-1]
+            await world.edges[0].restart()
+
+
 async def test_an_order_of_a_signer_who_is_unknown_here_makes_everything_be_validated(worlds, bus, stranger):
     async with worlds() as world:
         world.origin.answers("/a", b"x", Cache_Control="max-age=600", ETag='"1"', Surrogate_Key="news")

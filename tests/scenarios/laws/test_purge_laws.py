@@ -190,7 +190,7 @@ def impatient(monkeypatch):
 def deaf(node):
     """A node that no longer hears the log: every order comes, and none gets through to it."""
 
-    async def ignored(taken):
+    async def ignored(taken, read_at):
         pass
 
     node.worker.follower._apply = ignored
