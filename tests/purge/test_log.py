@@ -7,7 +7,7 @@ import sqlite3
 
 import pytest
 
-from httpcache.purge.log import KEPT_TOKENS, PurgeLog, Wish
+from httpcache.purge.log import KEPT_TOKENS, Logged, PurgeLog, Received, Token, Wish
 from httpcache.purge.log_door import LogDoor
 from httpcache.purge.orders import Kind, Order
 
@@ -116,3 +116,23 @@ def test_what_is_read_at_once_is_bounded_by_its_octets_and_is_one_order_at_least
     assert [one.n for one in log.after(0, 100, 3500)] == [1, 2, 3]
     assert [one.n for one in log.after(3, 100, 10)] == [4]
     assert len(log.after(0, 100)) == 20
+
+
+def test_a_message_of_a_mirrored_log_is_taken_once_by_its_token_also_after_reopening_but_anew_in_a_new_epoch(
+    path,
+):
+    token = Token("alice", "jti-1", NOW + 60)
+
+    def message(n: int) -> Received:
+        instead = Logged(n, Order(Kind.TAG, ()), "?", NOW)
+        return Received((Logged(n, Order(Kind.TAG, ("a",)), "alice", NOW),), token, (instead,))
+
+    log = PurgeLog(path, NOW)
+    log.follow(7, 1)
+    assert [one.who for one in log.take([message(1), message(2)])] == ["alice", "?"]
+    log.close()
+    again = PurgeLog(path, NOW)
+    assert [one.who for one in again.take([message(3)])] == ["?"] and again.newest == 3
+    assert [one.order.targets for one in again.after(0, 10)] == [("a",), (), ()]
+    again.follow(8, 1)
+    assert [one.who for one in again.take([message(1)])] == ["alice"]
