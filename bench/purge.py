@@ -81,7 +81,7 @@ def _print(console: Console, results: dict[str, Any]) -> None:
             "",
         )
         table.add_row(
-            f"memory of {flood['nodes']} nodes before, after half and after all orders",
+            f"memory of {flood['nodes']} nodes before, on the way and after all orders",
             " · ".join(f"{flood[name] / 2**20:.0f}" for name in ("before", "half", "after")) + " MiB",
             "bounded",
         )

@@ -12,8 +12,10 @@ from httpcache.purge.gate import Gate
 from httpcache.purge.keys import jwk_set, named, node_key
 from httpcache.purge.orders import Kind, Order
 from httpcache.purge.tokens import node_token
+from httpcache.rules.decisions import Standing
 from httpcache.settings import PurgeSettings
 from tests.purge.nodes import Admin, follower, until
+from tests.store.things import stored
 
 NOW = 1_700_000_000.0
 
@@ -29,6 +31,23 @@ async def test_what_cannot_be_written_is_not_acknowledged_until_it_can(admin, ed
     await edge._run(database.execute, "PRAGMA query_only = 0")
     assert await admin.keeper.ledger.confirmed(1, 5)
     assert edge.watermarks.mark.n == 1
+
+
+async def test_what_is_durable_and_was_kept_from_memory_by_a_fault_is_there_before_the_log_is_followed_on(
+    admin, edge
+):
+    apply = edge._apply
+
+    async def fails_once(taken, read_at):
+        if taken.orders:
+            edge._apply = apply
+            raise RuntimeError("whatever")
+        await apply(taken, read_at)
+
+    edge._apply = fails_once
+    await admin.order("tag", "news", wait=0)
+    assert await admin.keeper.ledger.confirmed(1, 5, "edge-1")
+    assert edge.watermarks.standing(stored(tags=("news",))) is Standing.GONE
 
 
 async def test_a_line_that_skips_an_order_breaks_the_connection_and_nothing_is_applied(admin, edge):

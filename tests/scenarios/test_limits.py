@@ -56,11 +56,11 @@ async def test_a_head_that_comes_octet_by_octet_gets_no_more_time_for_that(world
 
 
 async def test_the_time_for_a_head_begins_anew_with_each_request(worlds):
-    async with worlds(**limits(head_timeout=0.5)) as world, raw_client(node(world)) as client:
+    async with worlds(**limits(head_timeout=1.0)) as world, raw_client(node(world)) as client:
         world.origin.answers("/a", b"ok", Cache_Control="max-age=60")
-        for _ in range(4):
+        for _ in range(4):  # each is quick enough, and all together would not be
             await client.says(GET)
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.3)
             await client.says("\r\n")
             assert status(await client.hears_an_answer()) == 200
         await client.says("GET")
